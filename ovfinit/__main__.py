@@ -1,0 +1,10 @@
+"""`python3 -m ovfinit` from a checkout is the same program as `ovfinit`."""
+
+from __future__ import annotations
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""`plan`, `apply`, `undo`: what would change, change it, take it back."""
+
+from __future__ import annotations
+
+from ..changes import FINAL, STAGES
+from ..run import Run
+from .output import Output
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ..boot import Plan
+    from ..compare import Step
+
+DESCRIPTION = {
+    "plan": "Show what applying would change on this machine, as a diff. Changes nothing.",
+    "apply": "Ask the datasources and customize this machine now, all stages in order.\n"
+    "A duty that fails does not stop the others; the exit code is 1 then.",
+    "undo": "Take back what was applied for this instance, newest first.\nWhat was changed by hand since is kept and reported.",
+}
+DIFF_LIMIT = 100_000
+_MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red"), "run": ("»", "cyan")}
+
+
+def arguments(name: str, parser: ArgumentParser) -> None:
+    """Options of these commands."""
+    if name in ("plan", "apply"):
+        parser.add_argument("--stage", choices=STAGES, help="only this stage of the boot")
+
+
+def run(name: str, options: Namespace) -> int:
+    """Run one of these commands."""
+    output = Output(options)
+    if name == "undo":
+        return _undo(options, output)
+    agent = Run(options.root, options.wanted, options.config)
+    stages = (options.stage,) if options.stage else STAGES
+    return _plan(agent, stages, output) if name == "plan" else _apply(agent, stages, output)
+
+
+def _plan(agent: Run, stages: tuple[str, ...], output: Output) -> int:
+    from ..boot import describe
+
+    metadata = agent.metadata()
+    plan = agent.plan(metadata)
+    steps = list(plan.steps(stages))
+    errors = [duty.error for duty in plan.duties if duty.error] + [step.error for step in steps if step.error]
+    problems = [*metadata.problems, *(problem for duty in plan.duties for problem in duty.problems)]
+    warnings = [describe(problem) for problem in problems]
+    warnings += [f"{step.change.target}: {step.reason}; kept" for step in steps if step.kept]
+    if output.json:
+        output.warned = bool(warnings)
+        changes = [step.as_dict() for step in steps]
+        errors_shown = [error.as_dict() for error in errors]
+        output.document(
+            {
+                "version": 1,
+                "instance_id": metadata.instance_id,
+                "datasource": metadata.datasource,
+                "location": metadata.location,
+                "changes": changes,
+                "warnings": warnings,
+                "errors": errors_shown,
+            }
+        )
+        return output.code(1 if errors else 0)
+    output.warn(warnings)
+    output.fail(errors)
+    _print(plan, [step for step in steps if step.due], output)
+    return output.code(1 if errors else 0)
+
+
+def _print(plan: Plan, due: list[Step], output: Output) -> None:
+    metadata = plan.metadata
+    where = f"{metadata.datasource} ({metadata.location})" if metadata.location else f"{metadata.datasource}"
+    new = "new here" if plan.past.new else "known here"
+    output.say(f"Instance {output.paint(metadata.instance_id or '', 'bold')} from {where}, {new}.")
+    if not due:
+        output.say("Nothing to do.")
+        return
+    for step in due:
+        change = step.change
+        mark, colour = _MARKS[step.action]
+        notes = [change.kind, *([f"{change.mode:04o}"] if hasattr(change, "mode") else [])]
+        notes += [f"stage {change.stage}"] if change.stage == FINAL else []
+        notes += ["deferred to the first boot"] if step.deferred else []
+        notes += [step.reason] if step.reason else []
+        output.say(
+            f"\n{output.paint(f'{mark} {step.action} {change.target}', colour)}  {output.paint(', '.join(notes), 'dim')}"
+        )
+        for line in _diff(step):
+            sign = {"+": "green", "-": "red"}.get(line[:1])
+            output.say(f"    {output.paint(line, sign) if sign else line}")
+    counts = {action: sum(step.action == action for step in due) for action in _MARKS}
+    output.say("\n" + ", ".join(f"{count} to {action}" for action, count in counts.items() if count) + ".")
+
+
+def _diff(step: Step) -> list[str]:
+    from difflib import unified_diff
+
+    before, after = step.before or b"", step.after or b""
+    if step.change.kind == "user":
+        change = step.change
+        return [
+            f"+{name}: {value}"
+            for name, value in change.as_dict().items()
+            if name in ("shell", "gecos", "groups") and value
+        ]
+    if before == after or len(before) + len(after) > DIFF_LIMIT or getattr(step.change, "secret", False):
+        return []
+    try:
+        old, new = (text.decode().splitlines() for text in (before, after))
+    except UnicodeDecodeError:
+        return [f"(binary, {len(before)} → {len(after)} bytes)"]
+    lines = list(unified_diff(old, new, lineterm="", n=2))[2:]
+    return [
+        "".join(character if character.isprintable() or character == "\t" else "\ufffd" for character in line)
+        for line in lines
+    ]
+
+
+def _apply(agent: Run, stages: tuple[str, ...], output: Output) -> int:
+    found = agent.probe()
+    report = agent.apply(found, stages, output.progress)
+    output.progress_end()
+    status = report.status
+    failed = any(entry["errors"] for entry in status["handlers"].values())
+    if output.json:
+        output.warned = bool(status["warnings"])
+        output.document(status)
+        return output.code(1 if failed else 0)
+    output.warn(status["warnings"])
+    from ..errors import OvfinitError
+
+    for entry in status["errors"]:
+        output.fail([OvfinitError(entry["message"], where=entry["where"], remedy=entry.get("remedy"))])
+    metadata = report.metadata
+    output.say(
+        f"Instance {output.paint(metadata.instance_id or '', 'bold')} from {metadata.datasource} {metadata.location or ''}"
+    )
+    colours = {"done": "green", "failed": "red", "deferred": "cyan", "nothing": "dim"}
+    words = {"nothing": "nothing to do", "deferred": "staged for the first boot"}
+    for name, entry in status["handlers"].items():
+        result = entry["result"]
+        changed = f"  {len(entry['changed'])} changed" if entry["changed"] else ""
+        output.say(
+            f"  {name:<10} {output.paint(words.get(result, result), colours[result])}{changed}  {entry['seconds'] * 1000:.0f} ms"
+        )
+    return output.code(1 if failed else 0)
+
+
+def _undo(options: Namespace, output: Output) -> int:
+    from ..host import Host
+    from ..state import State
+    from ..undo import undo
+
+    host = Host(options.root)
+    steps = []
+    for step in undo(host, State(host)):
+        steps.append(step)
+        if step.action == "kept":
+            output.warn([f"{step.target}: kept: {step.reason}"])
+        else:
+            output.say(
+                f"{output.paint(step.action, 'yellow')} {step.target}{f'  ({step.reason})' if step.reason else ''}"
+            )
+    if output.json:
+        output.document({"version": 1, "undone": [step.as_dict() for step in steps]})
+    elif not steps:
+        output.say("Nothing was left to take back.")
+    return output.code(0)

@@ -1,0 +1,74 @@
+"""Printing for people: colour on a terminal, errors and progress on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterable
+
+    from ..errors import OvfinitError
+
+COLOURS = {"green": "32", "yellow": "33", "red": "31", "cyan": "36", "bold": "1", "dim": "2"}
+
+
+class Output:
+    """Where a command prints to, as its options ask."""
+
+    def __init__(self, options: Namespace) -> None:
+        self.json: bool = options.json
+        self.quiet: bool = options.quiet
+        self.verbose: bool = options.verbose
+        self.strict: bool = options.strict
+        wanted = not options.no_color and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        self._colour = wanted and sys.stdout.isatty()
+        self._colour_errors = wanted and sys.stderr.isatty()
+        self._progress = sys.stderr.isatty() and not options.quiet and not options.json
+        self.warned = False
+
+    def paint(self, text: str, colour: str) -> str:
+        """The text in a colour, if standard output shows colours."""
+        return f"\033[{COLOURS[colour]}m{text}\033[0m" if self._colour else text
+
+    def say(self, text: str = "") -> None:
+        """One line or more for people; nothing with `--quiet` or `--json`."""
+        if not self.quiet and not self.json:
+            print(text)
+
+    def document(self, value: object) -> None:
+        """The one JSON document."""
+        from ..document import dumps
+
+        sys.stdout.write(dumps(value).decode("utf-8", "replace"))
+
+    def warn(self, lines: Iterable[str]) -> None:
+        """Warnings go to standard error, and count for `--strict`."""
+        for line in lines:
+            self.warned = True
+            if not self.quiet:
+                label = "\033[33mwarning\033[0m" if self._colour_errors else "warning"
+                print(f"ovfinit: {label}: {line}", file=sys.stderr)
+
+    def fail(self, errors: Iterable[OvfinitError]) -> None:
+        """Errors of a command that goes on nevertheless."""
+        for error in errors:
+            print(f"ovfinit: {error}", file=sys.stderr)
+
+    def progress(self, text: str) -> None:
+        """What is being done, on one line of a terminal that the next replaces; with `--verbose` a line each."""
+        if self.verbose:
+            print(f"ovfinit: {text}", file=sys.stderr)
+        elif self._progress:
+            print(f"\r\033[K{text[:76]}", end="", file=sys.stderr, flush=True)
+
+    def progress_end(self) -> None:
+        """Clear the progress line."""
+        if self._progress and not self.verbose:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def code(self, code: int = 0) -> int:
+        """The exit code: 3 for warnings under `--strict`, if all else went well."""
+        return 3 if code == 0 and self.warned and self.strict else code

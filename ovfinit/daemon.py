@@ -1,0 +1,230 @@
+"""The boot-time daemon: one process for the whole boot, started by ovfinit.service.
+
+Local stage before the network comes up, network stage only if the source or the work needs it, final stage after the
+rest of the boot; then it ends. Whatever happens to it, boot goes on: what waits for it waits on locks that die with
+it, see etc/systemd/ovfinit.service. Without systemd's notify socket the stages run in order.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import status
+from .changes import FINAL, LOCAL, NETWORK
+from .config import switched_off
+from .deadline import Deadline
+from .errors import OvfinitError, SourceAbsent, StateError
+from .gates import Gates
+from .run import Run
+from .systemd import APPLIED, ERROR, FAILED, INFO, NO_SOURCE, READY, WARNING, journal, notify
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from .chain import Probe
+
+DEVICE_SECONDS = 10.0
+NETWORK_SECONDS = 120.0
+FINAL_SECONDS = 900.0
+WATCHDOG_SECONDS = 30.0
+NO_SOURCE_CODE = 4
+
+
+def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_file: str | None = None) -> int:
+    """Run the boot's stages; returns 0, 1 if a duty failed, 4 if no datasource has anything for this machine."""
+    try:
+        return Daemon(Run(root, wanted, config_file, lenient=True)).run()
+    except OvfinitError as error:
+        print(f"ovfinit: {error}", file=sys.stderr)
+        journal(str(error), FAILED, ERROR, code=error.code)
+        notify("READY=1")
+        return error.exit_code
+
+
+class Daemon:
+    """One boot."""
+
+    def __init__(self, agent: Run) -> None:
+        self.agent = agent
+        self.host = agent.host
+        self.managed = "NOTIFY_SOCKET" in os.environ and self.host.live
+        self.gates = Gates(self.host) if self.managed else None
+        self.code = 0
+        self.changed: list[str] = []
+
+    def run(self) -> int:
+        """The stages, in order."""
+        reason = switched_off(self.host)
+        if reason is not None:
+            notify(f"READY=1\nSTATUS=Standing aside: {reason}")
+            return 0
+        self._watchdog()
+        notify("STATUS=Looking for local datasources")
+        for error in self.agent.config.errors:
+            journal(str(error), FAILED, WARNING, code=error.code)
+        self._settle()
+        found = self.agent.probe(network=False)
+        network = found.metadata is None and self._network_wanted(found)
+        later = network
+        if found.metadata is not None:
+            later = self._apply(found, (LOCAL, NETWORK), more=True)
+        elif network:
+            self._open_a_way()
+        elif found.metadata is None:
+            self._nothing(found)
+        if self.gates is not None:
+            self.gates.close(network=network, final=later)
+        notify(f"READY=1\nSTATUS={'Waiting for the network' if network else 'Local duties are done'}")
+        if network:
+            later = self._network()
+        if later:
+            self._final()
+        if self.gates is not None:
+            self.gates.open_all()
+        self._closing()
+        return self.code
+
+    def _settle(self) -> None:
+        if not self.host.live:
+            return
+        from .devices import settle
+
+        pending = settle(self.host, Deadline(DEVICE_SECONDS))
+        if pending is not None:
+            journal(f"Went on without a device: {pending}", FAILED, WARNING)
+
+    def _network_wanted(self, found: Probe) -> bool:
+        """Whether a source that needs the network recognises this machine, or a local one could not say without."""
+        from .chain import UNREACHABLE
+
+        if any(verdict.verdict == UNREACHABLE for verdict in found.verdicts):
+            return True
+        from .plugins import find
+
+        for plugin in find(self.host, self.agent.config, self.agent.wanted):
+            source = plugin.source
+            if source is None or not source.needs_network:
+                continue
+            try:
+                if self.agent.wanted or source.detect(self.host).answer == "yes":
+                    return True
+            except OvfinitError as error:
+                journal(str(error), FAILED, WARNING, code=error.code)
+        return False
+
+    def _open_a_way(self) -> None:
+        """Only the network can tell who we are: see that something brings it up."""
+        if not self.managed:
+            return
+        from .network.fallback import bring_up
+
+        try:
+            note = bring_up(self.host, self.agent.config)
+        except (OvfinitError, OSError) as error:
+            journal(f"Could not prepare a network: {error}", FAILED, WARNING)
+        else:
+            if note:
+                journal(note, APPLIED, INFO)
+
+    def _network(self) -> bool:
+        """The network stage; returns whether a final stage is due."""
+        from .uplink import wait
+
+        if self.host.live and not wait(self.host, Deadline(NETWORK_SECONDS)):
+            journal("No route came up in time", FAILED, WARNING)
+        notify("STATUS=Asking network datasources")
+        found = self.agent.probe()
+        later = False
+        if found.metadata is None:
+            self._nothing(found)
+        else:
+            later = self._apply(found, (LOCAL, NETWORK), more=True)
+            from .network.activate import activate
+
+            try:
+                if self.managed:
+                    activate(self.host, self.changed, Deadline(60.0))
+            except OvfinitError as error:
+                self._failed(error)
+        if self.gates is not None:
+            self.gates.open_network()
+        return later
+
+    def _final(self) -> None:
+        """The final stage, once the rest of the boot is there."""
+        notify("STATUS=Waiting for the rest of the boot")
+        if self.gates is not None:
+            self.gates.wait_for_boot(Deadline(FINAL_SECONDS))
+        notify("STATUS=Running the final stage")
+        self.agent.refresh()
+        metadata = self.agent.known
+        if metadata is None:
+            return
+        from .chain import Probe as Found
+
+        self._apply(Found(metadata, (), reused=True), (FINAL,), more=False)
+
+    def _apply(self, found: Probe, stages: tuple[str, ...], *, more: bool) -> bool:
+        """Apply some stages; returns whether work is left for the final one."""
+        try:
+            report = self.agent.apply(found, stages, more=more)
+        except StateError as error:
+            self._failed(error)
+            return False
+        self.changed = [target for entry in report.status["handlers"].values() for target in entry["changed"]]
+        failed = [error for entry in report.status["handlers"].values() for error in entry["errors"]]
+        for error in failed:
+            self.code = 1
+            journal(f"{error.get('where') or ''}: {error['message']}".lstrip(": "), FAILED, ERROR, code=error["code"])
+        metadata = report.metadata
+        journal(
+            f"Stages {', '.join(stages)} done for instance {metadata.instance_id} from {metadata.datasource}",
+            APPLIED,
+            WARNING if failed else INFO,
+            instance_id=metadata.instance_id or "",
+            datasource=metadata.datasource or "",
+        )
+        return report.more
+
+    def _nothing(self, found: Probe) -> None:
+        """No source answered. The machine stays as it was, and everybody can read why."""
+        failure = found.failure()
+        try:
+            self.agent.apply(found)
+        except OvfinitError:
+            absent = isinstance(failure, SourceAbsent)
+            journal(failure.message, NO_SOURCE, INFO if absent else WARNING, code=failure.code)
+        self.code = failure.exit_code
+
+    def _failed(self, error: OvfinitError) -> None:
+        self.code = 1
+        journal(str(error), FAILED, ERROR, code=error.code)
+
+    def _closing(self) -> None:
+        if not self.host.live:
+            return
+        from .console import fingerprints, say
+
+        known = status.read(self.host)
+        name = (self.host.text("/etc/hostname") or "").strip() or "this machine"
+        state = known["status"]
+        line = f"{name}: {state}" + (f", instance {known['instance_id']}" if known.get("instance_id") else "")
+        changed = {name for name, entry in known.get("handlers", {}).items() if entry["changed"]}
+        say([*(fingerprints(self.host) if "ssh_keys" in changed else ()), line])
+        journal(line, READY, INFO)
+        notify(f"STATUS={line}")
+
+    def _watchdog(self) -> None:
+        """Tell systemd that we live, also while a user's script runs for an hour."""
+        if not self.managed:
+            return
+        import signal
+
+        def alive(_: int, __: FrameType | None) -> None:
+            notify("WATCHDOG=1")
+
+        signal.signal(signal.SIGALRM, alive)
+        signal.setitimer(signal.ITIMER_REAL, WATCHDOG_SECONDS, WATCHDOG_SECONDS)

@@ -1,0 +1,150 @@
+"""Validating an input without using it: what it is, told from its content, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+
+from .errors import InputError, OvfinitError
+from .record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .model import Metadata
+
+LIMIT = 16 * 1024 * 1024
+NETWORK_KEYS = {"version", "ethernets", "bonds", "bridges", "vlans", "renderer", "config"}
+META_KEYS = {"instance-id", "local-hostname", "public-keys", "hostname"}
+
+
+class Inspection(Record):
+    """The finding for one file: what `kind` of input it is, the first error, all warnings."""
+
+    path: str
+    kind: str
+    error: OvfinitError | None = None
+    warnings: Sequence[str] = ()
+
+
+def inspect(path: str) -> Inspection:
+    """Look at a file, an image or a folder of the caller's."""
+    kind = "unknown"
+    try:
+        kind, source = _kind(path)
+        if source is not None:
+            return Inspection(path, kind, warnings=_as_source(source, path))
+        return Inspection(path, kind, warnings=_as_text(kind, path))
+    except OvfinitError as error:
+        return Inspection(path, kind, error if error.where else type(error)(error.message, where=path, remedy=error.remedy))
+
+
+def _kind(path: str) -> tuple[str, str | None]:
+    """What it is, and the datasource that reads it."""
+    if os.path.isdir(path):
+        names = set(os.listdir(path))
+        if names & {"meta-data", "user-data", "network-config", "vendor-data"}:
+            return "seed folder", "seed"
+        if "ovf-env.xml" in names:
+            return "OVF environment", "ovf"
+        raise InputError("is a folder without any file of a seed", where=path, remedy="a seed folder has meta-data")
+    head = _read(path, 64 * 1024)
+    if not head.strip():
+        raise InputError("is empty", where=path)
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "OVF environment", "ovf"
+    look = _look(path)
+    if look is not None:
+        return ("cidata volume", "seed") if look.label.lower() == "cidata" else ("OVF environment volume", "ovf")
+    if os.path.basename(path) in ("ovfinit.yaml",) or "/ovfinit.yaml.d/" in os.path.abspath(path):
+        return "ovfinit.yaml", None
+    from .userdata.content import sniff
+
+    if head.startswith(b"\x1f\x8b") or sniff(head) is not None:
+        return "user data", None
+    return "yaml", None
+
+
+def _look(path: str) -> Any:
+    from .volume import look
+
+    try:
+        return look(path)
+    except InputError:
+        if _read(path, 8)[:1] in (b"#", b"{"):
+            return None
+        raise
+
+
+def _read(path: str, limit: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(limit)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=path) from error
+
+
+def _as_source(name: str, path: str) -> list[str]:
+    """Read it as its datasource would, and the network configuration that comes out."""
+    from . import boot, chain, plugins
+    from .config import Config
+    from .host import Host
+
+    if name == "ovf" and os.path.isdir(path):
+        path = os.path.join(path, "ovf-env.xml")
+    host = Host("/")
+    found = plugins.find(host, Config(), [(name, path)])
+    probed = chain.probe(host, found, named=True)
+    if probed.metadata is None:
+        failure = probed.failure()
+        raise InputError(failure.message, where=failure.where if failure.where != name else path, remedy=failure.remedy)
+    return [boot.describe(problem) for problem in probed.metadata.problems] + _network(probed.metadata)
+
+
+def _network(metadata: Metadata) -> list[str]:
+    from .network.v2 import parse
+
+    if metadata.network is None:
+        return []
+    origin = metadata.origins.get("network", "network")
+    return [f"{origin}: {warning}" for warning in parse(metadata.network)[1]]
+
+
+def _as_text(kind: str, path: str) -> list[str]:
+    content = _read(path, LIMIT + 1)
+    if len(content) > LIMIT:
+        raise InputError(f"is larger than {LIMIT} bytes", where=path)
+    if kind == "user data":
+        from .userdata.content import decompress, sniff
+
+        found = sniff(decompress(content))
+        if found == "text/x-shellscript":
+            return _interpreter(decompress(content), path)
+        return [f"{path}: {found or 'no known type'}: only #! scripts are run"]
+    from .config import check
+    from .yamltext import load
+
+    document = load(content, path)
+    value = document.value
+    if kind == "ovfinit.yaml":
+        check(document)
+    elif isinstance(value, dict) and (set(value) <= NETWORK_KEYS or set(value) == {"network"}):
+        from .network.v2 import parse
+
+        return [f"{path}: {warning}" for warning in parse(value.get("network", value))[1]]
+    elif isinstance(value, dict) and not set(value) & META_KEYS:
+        check(document)
+    elif not isinstance(value, dict):
+        raise InputError("is no input that ovfinit knows", where=path, remedy="see ovfinit check --help")
+    return []
+
+
+def _interpreter(script: bytes, path: str) -> list[str]:
+    first = script.partition(b"\n")[0].decode("utf-8", "replace")
+    if first.endswith("\r"):
+        return [f"{path}:1: lines end as on Windows; they are converted before the script runs"]
+    program = first[2:].split()
+    if not program or not program[0].startswith("/"):
+        raise InputError("the interpreter after #! must be an absolute path", where=f"{path}:1")
+    return []

@@ -1,0 +1,169 @@
+"""The root directory of an ISO 9660 volume (ECMA-119), with its Joliet and Rock Ridge names, from its own sectors.
+
+pycdlib walks a whole medium before it answers the first question. This reads the descriptors and one or two
+directories, so a boot can ask what a disc is without paying for what is on it.
+"""
+
+from __future__ import annotations
+
+from .errors import InputError
+from .record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .medium import Medium
+
+SECTOR = 2048
+FIRST = 16
+MAX_DESCRIPTORS = 32
+MAX_DIRECTORY = 1024 * 1024
+MAX_CONTINUED = 16
+JOLIET = (b"%/@", b"%/C", b"%/E")
+DIRECTORY, ASSOCIATED, MULTI_EXTENT = 0x02, 0x04, 0x80
+
+
+class Entry(Record):
+    """A file in the root directory.
+
+    `name` is lower case without version; `identifier` is what its record spells; `bare` says that `name` is only what
+    ISO 9660 lets a name be (6.8: no hyphen, perhaps eight characters). `joliet` tells the two trees apart.
+    """
+
+    name: str
+    identifier: str
+    size: int
+    joliet: bool
+    bare: bool
+
+
+class Contents(Record):
+    """What the descriptors and the root directories say."""
+
+    label: str
+    entries: tuple[Entry, ...]
+
+
+def contents(medium: Medium) -> Contents | None:
+    """The label and the files in the root; None if the medium holds no ISO 9660 volume.
+
+    Raises InputError if it does and what it says cannot be.
+    """
+    if medium.size < (FIRST + 1) * SECTOR:
+        return None
+    primary = supplementary = None
+    for number in range(FIRST, FIRST + MAX_DESCRIPTORS):
+        # ECMA-119, 8.1: type, "CD001", version
+        descriptor = medium.read_at(number * SECTOR, SECTOR, "a volume descriptor") if _within(medium, number) else b""
+        if descriptor[1:6] != b"CD001" or descriptor[0] == 255:
+            break
+        if descriptor[0] == 1 and primary is None:
+            primary = descriptor
+        elif descriptor[0] == 2 and supplementary is None and descriptor[88:91] in JOLIET:
+            supplementary = descriptor
+    if primary is None:
+        return None
+    label = primary[40:72].decode("ascii", "replace").strip(" \0")
+    entries = list(_files(medium, primary, joliet=False))
+    if supplementary is not None:
+        label = label or supplementary[40:72].decode("utf-16-be", "replace").strip(" \0")
+        entries += _files(medium, supplementary, joliet=True)
+    return Contents(label, tuple(entries))
+
+
+def _within(medium: Medium, number: int) -> bool:
+    return (number + 1) * SECTOR <= medium.size
+
+
+def _number(field: bytes) -> int:
+    return int.from_bytes(field, "little")
+
+
+def _files(medium: Medium, descriptor: bytes, *, joliet: bool) -> Iterator[Entry]:
+    block = _number(descriptor[128:130])
+    if block not in (512, 1024, 2048):
+        raise InputError(f"has an impossible logical block size of {block}", where=medium.path)
+    root = descriptor[156:190]
+    size = _number(root[10:14])
+    if size > MAX_DIRECTORY:
+        raise InputError(f"has a root directory of {size} bytes", where=medium.path)
+    directory = medium.read_at(_number(root[2:6]) * block, size, "its root directory")
+    skip = 0
+    continued: dict[str, int] = {}
+    for record in _records(directory, medium.path):
+        length = record[32]
+        identifier = record[33 : 33 + length]
+        # 7.6.2: the directory itself; its system use says how many bytes others must skip (SUSP, 5.3)
+        if identifier == b"\0":
+            use = record[34:]
+            skip = use[6] if use[:2] == b"SP" and len(use) >= 7 else 0
+            continue
+        if record[25] & (DIRECTORY | ASSOCIATED):
+            continue
+        spelled = identifier.decode("utf-16-be" if joliet else "latin-1", "replace")
+        # 9.1.12: a pad byte follows a name of even length
+        use = record[33 + length + (length + 1) % 2 + skip :]
+        alternate = None if joliet else _alternate_name(medium, use, block)
+        name = plain(alternate if alternate is not None else spelled)
+        size = continued.pop(spelled, 0) + _number(record[10:14])
+        if record[25] & MULTI_EXTENT:
+            # 6.5.1: a file in several pieces has a record for each
+            continued[spelled] = size
+            continue
+        yield Entry(name, spelled, size, joliet, not joliet and alternate is None)
+
+
+def _records(directory: bytes, path: str) -> Iterator[bytes]:
+    offset = 0
+    while offset < len(directory):
+        length = directory[offset]
+        if length == 0:
+            # 6.8.1.1: records do not cross sectors, the rest of one is zero
+            offset = (offset // SECTOR + 1) * SECTOR
+            continue
+        record = directory[offset : offset + length]
+        if len(record) < max(34, length) or 33 + record[32] > length:
+            raise InputError("has a damaged root directory", where=path)
+        yield record
+        offset += length
+
+
+def _alternate_name(medium: Medium, use: bytes, block: int) -> str | None:
+    """Rock Ridge's NM (RRIP 1.12, 4.1.4), continued areas (SUSP 1.12, 5.1) followed."""
+    name = b""
+    found = False
+    for _ in range(MAX_CONTINUED):
+        following = None
+        while len(use) >= 4 and use[2] >= 4:
+            signature, entry, use = use[:2], use[: use[2]], use[use[2] :]
+            if signature == b"NM" and len(entry) >= 5 and not entry[4] & 0x06:
+                found = True
+                name += entry[5:]
+                if not entry[4] & 0x01:
+                    return name.decode("utf-8", "replace")
+            elif signature == b"CE" and len(entry) >= 28:
+                following = (_number(entry[4:8]), _number(entry[12:16]), _number(entry[20:24]))
+            elif signature == b"ST":
+                break
+        if following is None:
+            break
+        sector, offset, size = following
+        use = medium.read_at(sector * block + offset, min(size, SECTOR), "a continued Rock Ridge name")
+    return name.decode("utf-8", "replace") if found else None
+
+
+def plain(name: str) -> str:
+    """A name without its version and an empty extension (7.5.1), lower case."""
+    return name.partition(";")[0].rstrip(".").lower()
+
+
+def bare_forms(name: str) -> tuple[str, ...]:
+    """What a name like `network-config` may have become where only ISO 9660's own characters are allowed.
+
+    All of it at level 2 and 3, 8.3 characters at level 1 (10.1).
+    """
+    replaced = "".join(character if character.isalnum() or character == "." else "_" for character in name)
+    stem, _, extension = replaced.partition(".")
+    short = f"{stem[:8]}.{extension[:3]}" if extension else stem[:8]
+    return (replaced, short) if replaced != short else (replaced,)

@@ -1,0 +1,186 @@
+"""The journal: what was there before, written ahead of the changes, so that they can be taken back.
+
+Each apply writes one record before it touches anything: the due changes with the state they will replace. What only
+becomes known afterwards (the digests of the account files) is appended as lines to a second file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from binascii import a2b_base64, b2a_base64
+from hashlib import sha256
+
+from . import accounts
+from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, Run, SetHostname
+from .errors import ChangeError
+from .state import FOLDER, INSTANCES, LINK, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .changes import Change
+    from .compare import Step
+    from .tree import Tree
+
+RUN = "/run/ovfinit"
+LOG = "/var/log/ovfinit.log"
+OUTPUT = "/var/log/ovfinit-output.log"
+# made by any run of ours, not by a change; undo takes them away again if they were not there before
+OWN_PLACES = ("/var", "/var/lib", FOLDER, INSTANCES, "/var/log", LOG, OUTPUT, "/run", RUN)
+
+
+def places(change: Change) -> tuple[str, ...]:
+    """The paths of the tree that a change may touch."""
+    if isinstance(change, EnsureUser):
+        return tuple(path for file in accounts.FILES for path in (file, f"{file}-", f"{file}.lock"))
+    if isinstance(change, MakeHostKey):
+        return (change.target, f"{change.target}.pub")
+    if isinstance(change, (Run, SetHostname)):
+        return ()
+    return (change.target,)
+
+
+def capture(tree: Tree, path: str) -> dict[str, Any]:
+    """What stands at a path: nothing, a link, a folder, or a file with content, mode, owner and time."""
+    real = tree.real(path, follow=False)
+    try:
+        status = os.lstat(real)
+    except OSError:
+        return {"type": "absent"}
+    owner = {"mode": stat.S_IMODE(status.st_mode), "uid": status.st_uid, "gid": status.st_gid}
+    if stat.S_ISLNK(status.st_mode):
+        return {"type": "link", "to": os.readlink(real)}
+    if stat.S_ISDIR(status.st_mode):
+        return {"type": "folder", **owner}
+    content = tree.read(path)
+    encoded = b2a_base64(content or b"", newline=False).decode()
+    return {"type": "file", **owner, "mtime_ns": status.st_mtime_ns, "content": encoded}
+
+
+def digest(captured: dict[str, Any]) -> str:
+    """One text that is equal for equal states, times left aside."""
+    known = {name: value for name, value in captured.items() if name != "mtime_ns"}
+    return sha256(repr(sorted(known.items())).encode()).hexdigest()
+
+
+def put_back(tree: Tree, path: str, captured: dict[str, Any]) -> None:
+    """Make a path what it was. Raises ChangeError if a folder stands where none was, OSError as the system says."""
+    from . import atomic
+
+    real = tree.real(path, follow=False)
+    if captured["type"] == "absent":
+        try:
+            os.unlink(real)
+        except FileNotFoundError:
+            pass
+    elif captured["type"] == "link":
+        new = atomic.candidate(real)
+        if os.path.lexists(new):
+            os.unlink(new)
+        os.symlink(captured["to"], new)
+        atomic.commit(real)
+    elif captured["type"] == "file":
+        atomic.prepare(real, a2b_base64(captured["content"]), captured["mode"], (captured["uid"], captured["gid"]))
+        os.utime(atomic.candidate(real), ns=(captured["mtime_ns"], captured["mtime_ns"]))
+        atomic.commit(real)
+    else:
+        raise ChangeError("was a folder", where=path)
+
+
+def missing_folders(tree: Tree, path: str) -> list[str]:
+    """Folders above a path that do not exist yet, outermost first."""
+    missing: list[str] = []
+    folder = os.path.dirname(path)
+    while folder not in ("/", "") and not os.path.lexists(tree.real(folder, follow=False)):
+        missing.insert(0, folder)
+        folder = os.path.dirname(folder)
+    return missing
+
+
+class Journal:
+    """The journal of one instance."""
+
+    def __init__(self, state: State, instance_id: str) -> None:
+        self.state = state
+        self.folder = f"{state.folder(instance_id)}/journal"
+
+    def numbers(self) -> list[int]:
+        """The records, oldest first."""
+        names = self.state.tree.listing(self.folder)
+        return [int(name[:4]) for name in names if name.endswith(".json") and name[:4].isdecimal()]
+
+    def open(self, steps: Sequence[Step], previous: str | None, own: Sequence[str]) -> int:
+        """Write a record ahead; `previous` is where the instance link pointed, `own` of ours what was not there."""
+        tree = self.state.tree
+        entries = []
+        for step in steps:
+            change = step.change
+            touched = places(change)
+            entry: dict[str, Any] = {
+                "kind": change.kind,
+                "target": change.target,
+                "handler": change.handler,
+                "before": {path: capture(tree, path) for path in touched},
+                "folders": sorted({folder for path in touched for folder in missing_folders(tree, path)}),
+            }
+            if isinstance(change, EnsureUser):
+                account = tree.accounts().get(change.target) if hasattr(tree, "accounts") else None
+                entry["home"] = {
+                    "path": account.home if account else change.home or f"/home/{change.target}",
+                    "folders": missing_folders(tree, (account.home if account else f"/home/{change.target}") + "/x"),
+                }
+            if isinstance(change, AuthorizeKeys):
+                entry["user"] = change.user
+            if isinstance(change, SetHostname):
+                entry["hostname"] = os.uname().nodename
+            if step.after is not None:
+                entry["after"] = sha256(step.after).hexdigest()
+            entries.append(entry)
+        number = max(self.numbers(), default=0) + 1
+        self.state.make_folder(self.folder)
+        self.state.write(
+            f"{self.folder}/{number:04}.json", {"changes": entries, "previous": previous, "own": list(own)}
+        )
+        return number
+
+    def note(self, number: int, index: int, change: Change) -> None:
+        """Append what a change made of the places it touched; a lost line only makes undo more careful."""
+        import json
+
+        touched = {path: digest(capture(self.state.tree, path)) for path in places(change)}
+        line = json.dumps({"index": index, "after": touched}) + "\n"
+        real = self.state.tree.real(f"{self.folder}/{number:04}.done")
+        descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+    def notes(self, number: int) -> dict[int, dict[str, str]]:
+        """What `note` appended, by the change's index; a line that was cut off is left out."""
+        import json
+
+        found: dict[int, dict[str, str]] = {}
+        for line in (self.state.tree.text(f"{self.folder}/{number:04}.done") or "").splitlines():
+            try:
+                noted = json.loads(line)
+            except ValueError:
+                continue
+            found[noted["index"]] = noted["after"]
+        return found
+
+
+def link_target(tree: Tree) -> str | None:
+    """The folder name that the instance link points to."""
+    try:
+        return os.path.basename(os.readlink(tree.real(LINK, follow=False)))
+    except OSError:
+        return None
+
+
+def own_missing(tree: Tree) -> list[str]:
+    """Those places of our own that do not exist yet."""
+    return [path for path in OWN_PLACES if not os.path.lexists(tree.real(path, follow=False))]

@@ -1,0 +1,1 @@
+"""Network configuration: netplan version 2 is the one model, parsers lead to it and one renderer a file from it."""

@@ -1,0 +1,164 @@
+"""Finding datasources: the admin's folder, the ones shipped with us, and pip-installed ones that are named.
+
+The first of a name wins. What an admin dropped in runs in a child of its own (`sandbox.py`), so that a plugin that
+raises, hangs or crashes takes nothing with it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from .datasource import Datasource
+from .errors import PluginError, UsageError
+from .record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from .config import Config
+    from .host import Host
+
+FOLDER = "/etc/ovfinit/datasources"
+SHIPPED = ("ovf", "ec2", "seed")
+ENTRY_POINTS = "ovfinit.datasources"
+
+
+class Found(Record):
+    """A plugin: `origin` is its file or module, `error` why it cannot be used, `source` the thing itself."""
+
+    name: str
+    origin: str
+    kind: str
+    source: Datasource | None = None
+    error: PluginError | None = None
+    warning: str | None = None
+
+
+def find(host: Host, config: Config, wanted: Sequence[tuple[str, str | None]] = ()) -> list[Found]:
+    """The plugins to ask, in order; `wanted` are the (name, location) pairs of `--from`, which then are the only ones.
+
+    Raises UsageError for a wanted name that nobody has. A configured name that nobody has comes back as an error.
+    """
+    admin = _admin(host, config)
+    names = [name for name, _ in wanted] if wanted else config.datasources
+    known = {found.name: found for found in reversed(admin)}
+    if names is None:
+        overridden = [_shadow(found) if found.name in SHIPPED else found for found in admin]
+        return [*overridden, *(_shipped(name, config) for name in SHIPPED if name not in known)]
+    chosen = []
+    for index, name in enumerate(names):
+        found = known.get(name) or (_shipped(name, config) if name in SHIPPED else _installed(name, config))
+        if found is None:
+            have = ", ".join([*known, *SHIPPED])
+            if wanted:
+                raise UsageError(f"there is no datasource {name!r}", remedy=f"there are: {have}")
+            error = PluginError(f"no plugin has this name; there are {have}", where="datasources in ovfinit.yaml")
+            found = Found(name, "", "missing", error=error)
+        if wanted and found.source is not None and wanted[index][1] is not None:
+            found.source.location = wanted[index][1]
+        chosen.append(_shadow(found) if found.name in known and found.name in SHIPPED else found)
+    return chosen
+
+
+def listing(host: Host, config: Config) -> list[Found]:
+    """All plugins that could be asked on this machine, for `datasource list`."""
+    admin = _admin(host, config)
+    return [*admin, *(_shipped(name, config) for name in SHIPPED if name not in {found.name for found in admin})]
+
+
+def load(host: Host, path: str, settings: Mapping[str, Any]) -> Found:
+    """One plugin from a file of the operating system, whatever folder it lies in."""
+    from .sandbox import ExecutablePlugin, PythonPlugin
+
+    name, suffix = os.path.splitext(os.path.basename(path))
+    kind = "python" if suffix == ".py" else "executable"
+    try:
+        _check_owner(path, host)
+        source: Datasource = PythonPlugin(path, settings) if kind == "python" else ExecutablePlugin(path, settings)
+    except PluginError as error:
+        return Found(name, host.inside(path), kind, error=error)
+    return Found(source.name, host.inside(path), kind, source)
+
+
+def _admin(host: Host, config: Config) -> list[Found]:
+    found: list[Found] = []
+    for name in host.listing(FOLDER):
+        real = os.path.join(host.real(FOLDER), name)
+        if name.startswith((".", "_")) or name.endswith("~") or os.path.isdir(real):
+            continue
+        if not name.endswith(".py") and not os.access(real, os.X_OK):
+            continue
+        plugin = load(host, real, {})
+        if plugin.source is not None:
+            plugin.source.settings = config.sources.get(plugin.name, {})
+        first = next((other for other in found if other.name == plugin.name), None)
+        if first is not None:
+            found[found.index(first)] = first.with_(warning=f"{plugin.origin} has the same name and is left out")
+            continue
+        found.append(plugin)
+    return found
+
+
+def _shadow(found: Found) -> Found:
+    return found.with_(warning=found.warning or f"takes the place of the shipped datasource {found.name}")
+
+
+def _check_owner(path: str, host: Host) -> None:
+    """Only root may decide what runs as root. A tree that somebody unpacked is that somebody's own."""
+    allowed = {0} if host.live else {0, os.geteuid()}
+    for place in (path, os.path.dirname(os.path.abspath(path))):
+        status = os.stat(place)
+        if status.st_uid not in allowed or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            remedy = f"chown root:root {place} && chmod go-w {place}"
+            raise PluginError("does not belong to root alone and is not run", where=host.inside(place), remedy=remedy)
+
+
+def _shipped(name: str, config: Config) -> Found:
+    module = _import_shipped(name)
+    source: Datasource = next(
+        value()
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Datasource) and value.name == name
+    )
+    source.settings = config.sources.get(name, {})
+    return Found(name, f"ovfinit.datasources.{name}", "shipped", source)
+
+
+def _import_shipped(name: str) -> Any:
+    """Import a shipped plugin; in a checkout the folder stands beside the package."""
+    import sys
+
+    from . import __file__ as here
+
+    beside = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(here))), "datasources")
+    package = "ovfinit.datasources"
+    if package not in sys.modules and not os.path.isdir(os.path.join(os.path.dirname(here), "datasources")):
+        from types import ModuleType
+
+        module = ModuleType(package)
+        module.__path__ = [beside]
+        sys.modules[package] = module
+    return __import__(f"{package}.{name}", fromlist=[name])
+
+
+def _installed(name: str, config: Config) -> Found | None:
+    """A pip-installed plugin. The scan of all packages is slow, so it is made only for a name nobody else has."""
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS):
+        if entry.name != name:
+            continue
+        try:
+            kind = entry.load()
+            source = kind()
+        except Exception as error:
+            broken = PluginError(f"cannot be loaded: {type(error).__name__}: {error}", where=entry.value)
+            return Found(name, entry.value, "installed", error=broken)
+        if not isinstance(source, Datasource):
+            return Found(name, entry.value, "installed", error=PluginError("is not a Datasource", where=entry.value))
+        source.settings = config.sources.get(name, {})
+        return Found(name, entry.value, "installed", source)
+    return None

@@ -1,0 +1,167 @@
+"""One run of the agent: configuration, probe, plan, apply, status; what the commands and the daemon share."""
+
+from __future__ import annotations
+
+from . import boot, chain, config, plugins, status
+from .changes import STAGES
+from .errors import SourceAbsent, StateError
+from .host import Host
+from .record import Record
+from .state import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from .config import Config
+    from .model import Metadata
+
+
+class Run:
+    """The agent on one tree. `wanted` are the (name, location) pairs of `--from`."""
+
+    def __init__(
+        self,
+        root: str = "/",
+        wanted: Sequence[tuple[str, str | None]] = (),
+        config_file: str | None = None,
+        *,
+        lenient: bool = False,
+    ) -> None:
+        self.host = Host(root)
+        self.state = State(self.host)
+        self.config: Config = config.load(self.host, config_file, lenient=lenient)
+        self.wanted = list(wanted)
+        if not self.wanted and self.config.chosen:
+            name, _, location = self.config.chosen.partition(":")
+            self.wanted = [(name, self.host.real(location) if location.startswith("/") else location or None)]
+        self.known = self._known()
+
+    def _known(self) -> Metadata | None:
+        try:
+            return self.state.current()
+        except StateError:
+            # a damaged record is no record: the sources are read anew, and apply writes a whole one
+            return None
+
+    def probe(self, *, network: bool = True, local: bool = True) -> chain.Probe:
+        """Ask the sources."""
+        found = plugins.find(self.host, self.config, self.wanted)
+        return chain.probe(
+            self.host, found, named=bool(self.wanted), network=network, local=local, known=self.known
+        )
+
+    def metadata(self) -> Metadata:
+        """What a source gives now. Raises the right SourceError if none does."""
+        found = self.probe()
+        if found.metadata is None:
+            raise found.failure()
+        return found.metadata
+
+    def plan(self, metadata: Metadata) -> boot.Plan:
+        """What applying this metadata would change."""
+        return boot.make_plan(metadata, self.config, self.host, self.state)
+
+    def refresh(self) -> None:
+        """Read again what was applied last."""
+        self.known = self._known()
+
+    def apply(
+        self,
+        found: chain.Probe,
+        stages: Sequence[str] = STAGES,
+        progress: Callable[[str], None] = lambda _: None,
+        *,
+        more: bool = False,
+    ) -> Report:
+        """Apply what the probe found, publish the status and the log; with `more`, other stages are to follow.
+
+        Raises SourceError when nothing was found, StateError when the state cannot be written; nothing is changed then.
+        """
+        metadata = found.metadata
+        if metadata is None:
+            failure = found.failure()
+            absent = isinstance(failure, SourceAbsent)
+            known = status.summarize(
+                self.known,
+                found.records(),
+                (),
+                stages,
+                status=status.DONE if absent else None,
+                errors=() if absent else (failure,),
+                warnings=(failure.message,) if absent else (),
+            )
+            if self.host.live:
+                # a tree that nothing was found for stays as it is, to the byte
+                self._publish(known, self.known, [f"source: {failure.message}"])
+            raise failure
+        self._guard(found)
+        plan = self.plan(metadata)
+        outcomes = boot.apply_plan(
+            plan, self.host, self.state, sources=found.records(), stages=stages, progress=progress
+        )
+        warnings = [boot.describe(problem) for problem in metadata.problems]
+        warnings += [f"{verdict.name}: {verdict.warning}" for verdict in found.verdicts if verdict.warning]
+        warnings += [str(error) for error in self.config.errors]
+        left = more and any(step.due for step in plan.steps() if step.change.stage not in stages)
+        known = status.summarize(
+            metadata,
+            found.records(),
+            outcomes,
+            stages,
+            status=status.RUNNING if left else None,
+            warnings=warnings,
+        )
+        if not more:
+            self._complete(known)
+        lines = [f"source: {metadata.datasource} {metadata.location or ''} instance {metadata.instance_id}"]
+        for outcome in outcomes:
+            lines += [f"{outcome.handler}: changed {target}" for target in outcome.changed]
+            lines += [f"{outcome.handler}: failed: {error}" for error in outcome.errors]
+        lines += [f"warning: {warning}" for warning in known["warnings"]]
+        self._publish(known, metadata, lines)
+        return Report(metadata=metadata, status=known, more=left)
+
+    def _complete(self, known: dict[str, Any]) -> None:
+        """Add what the earlier stages of the same boot reported."""
+        before = status.read(self.host)
+        if before["status"] != status.RUNNING or before.get("instance_id") != known["instance_id"]:
+            return
+        for name, entry in before.get("handlers", {}).items():
+            now = known["handlers"].get(name)
+            if now is None or now["result"] == "nothing":
+                known["handlers"][name] = entry
+        known["sources"] = known["sources"] or before.get("sources", [])
+        known["stages"] = [*before.get("stages", []), *known["stages"]]
+        known["errors"] += [error for error in before.get("errors", []) if error not in known["errors"]]
+        known["warnings"] += [text for text in before.get("warnings", []) if text not in known["warnings"]]
+        if known["errors"]:
+            known["status"] = status.FAILED
+        elif known["warnings"]:
+            known["status"] = status.WARNED
+
+    def _guard(self, found: chain.Probe) -> None:
+        """The source of this machine cannot be asked: no other one takes its place meanwhile."""
+        if self.wanted or self.known is None or found.metadata is None:
+            return
+        if found.metadata.datasource == self.known.datasource:
+            return
+        for verdict in found.verdicts:
+            if verdict.name == self.known.datasource and verdict.verdict in chain.UNKNOWN:
+                raise chain.Probe(None, [verdict]).failure()
+
+    def _publish(self, known: dict[str, Any], metadata: Metadata | None, lines: Sequence[str]) -> None:
+        try:
+            status.publish(self.host, known, metadata)
+            status.log(self.host, lines)
+        except OSError as error:
+            raise StateError(f"cannot be written: {error.strerror}", where=str(error.filename)) from error
+
+
+class Report(Record):
+    """What a run did."""
+
+    metadata: Metadata
+    status: dict[str, Any]
+    more: bool

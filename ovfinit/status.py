@@ -1,0 +1,118 @@
+"""How far the boot has come: /run/ovfinit/status.json for programs, /var/log/ovfinit.log for people."""
+
+from __future__ import annotations
+
+import os
+
+from . import atomic, document
+from .errors import OvfinitError
+from .journal import LOG, RUN
+from .model import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from .boot import Outcome
+    from .host import Host
+    from .model import Metadata
+
+FILE = f"{RUN}/status.json"
+METADATA = f"{RUN}/metadata.json"
+# words of `status`; the machine is usable in the first three
+DONE, WARNED, DISABLED, RUNNING, FAILED, NEVER = (
+    "done",
+    "done with warnings",
+    "disabled",
+    "running",
+    "failed",
+    "not run",
+)
+USABLE = (DONE, WARNED, DISABLED)
+
+
+def read(host: Host) -> dict[str, Any]:
+    """The status document; a machine that has not met us has the status `not run`."""
+    import json
+
+    text = host.text(FILE)
+    if text is None:
+        return {"version": VERSION, "status": NEVER}
+    try:
+        known = json.loads(text)
+    except ValueError:
+        known = None
+    if not isinstance(known, dict) or "status" not in known:
+        return {
+            "version": VERSION,
+            "status": FAILED,
+            "errors": [{"code": "state", "message": "is damaged", "where": FILE}],
+        }
+    return known
+
+
+def summarize(
+    metadata: Metadata | None,
+    verdicts: Sequence[Mapping[str, Any]],
+    outcomes: Sequence[Outcome],
+    stages: Sequence[str],
+    *,
+    status: str | None = None,
+    errors: Sequence[OvfinitError] = (),
+    warnings: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The status document of a run: what was found, what each duty did, what went wrong."""
+    problems = [error.as_dict() for error in errors]
+    notes = [*warnings]
+    handlers: dict[str, Any] = {}
+    scripts: list[Mapping[str, Any]] = []
+    for outcome in outcomes:
+        handlers[outcome.handler] = {
+            "result": outcome.result,
+            "seconds": outcome.seconds,
+            "changed": list(outcome.changed),
+            "errors": [error.as_dict() for error in outcome.errors],
+        }
+        problems += [{**error.as_dict(), "handler": outcome.handler} for error in outcome.errors]
+        notes += outcome.warnings
+        scripts += outcome.scripts
+    return {
+        "version": VERSION,
+        "status": status or (FAILED if problems else WARNED if notes else DONE),
+        "stages": list(stages),
+        "datasource": metadata.datasource if metadata else None,
+        "location": metadata.location if metadata else None,
+        "instance_id": metadata.instance_id if metadata else None,
+        "sources": list(verdicts),
+        "handlers": handlers,
+        "scripts": scripts,
+        "errors": problems,
+        "warnings": notes,
+    }
+
+
+def publish(host: Host, known: Mapping[str, Any], metadata: Metadata | None) -> None:
+    """Write the status and the public form of the metadata, both 0644 and without secrets. Raises OSError."""
+    folder = host.real(RUN)
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    atomic.write(host.real(FILE), document.dumps(known), 0o644)
+    if metadata is not None:
+        atomic.write(host.real(METADATA), document.dumps(document.public(metadata)), 0o644)
+
+
+def log(host: Host, lines: Iterable[str]) -> None:
+    """Append events to the log, a line each with the time in UTC, 0640. Raises OSError."""
+    from time import gmtime, strftime
+
+    stamp = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
+    text = "".join(f"{stamp} {' '.join(line.split())}\n" for line in lines)
+    if not text:
+        return
+    path = host.real(LOG)
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    try:
+        os.write(descriptor, text.encode("utf-8", "replace"))
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,41 @@
+"""What a service tells systemd: sd_notify(3) and the journal's native protocol, two datagrams without a library."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+JOURNAL = "/run/systemd/journal/socket"
+# stable ids, so that `journalctl MESSAGE_ID=…` finds the same event on every machine; see ovfinit(8)
+STARTED = "1d1ae1d9a1c44d9a8d5d0a3b6c1f2e01"
+APPLIED = "1d1ae1d9a1c44d9a8d5d0a3b6c1f2e02"
+FAILED = "1d1ae1d9a1c44d9a8d5d0a3b6c1f2e03"
+NO_SOURCE = "1d1ae1d9a1c44d9a8d5d0a3b6c1f2e04"
+READY = "1d1ae1d9a1c44d9a8d5d0a3b6c1f2e05"
+INFO, WARNING, ERROR = 6, 4, 3
+
+
+def notify(text: str) -> bool:
+    """Send `READY=1`, `STATUS=…`, `WATCHDOG=1` to whoever started us; False if nobody listens."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path.startswith(("/", "@")):
+        return False
+    address = "\0" + path[1:] if path.startswith("@") else path
+    return _send(address, text.encode("utf-8", "replace"))
+
+
+def journal(message: str, message_id: str, priority: int = INFO, **fields: str) -> bool:
+    """One entry with fields of our own; False where no journal runs."""
+    entry = {"MESSAGE": message, "MESSAGE_ID": message_id, "PRIORITY": str(priority), "SYSLOG_IDENTIFIER": "ovfinit"}
+    entry |= {f"OVFINIT_{name.upper()}": value for name, value in fields.items()}
+    lines = (f"{name}={' '.join(value.splitlines())}\n" for name, value in entry.items())
+    return _send(JOURNAL, "".join(lines).encode("utf-8", "replace"))
+
+
+def _send(address: str, data: bytes) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        try:
+            channel.sendto(data, address)
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,37 @@
+#!/bin/sh
+# setup.sh demo|test PYTHON VENV: make the virtual environment, and on Debian or Ubuntu as root install what apt must
+# bring. Anywhere else, say exactly what is missing. The last step marks the purpose as done, so make asks only once.
+set -eu
+purpose=$1 python=$2 venv=$3
+
+# program:package pairs
+programs="ssh-keygen:openssh-client useradd:passwd"
+[ "$purpose" = demo ] || programs="$programs visudo:sudo sshd:openssh-server ifquery:ifupdown netplan:netplan.io
+    genisoimage:genisoimage mcopy:mtools mkfs.vfat:dosfstools ip:iproute2 systemctl:systemd"
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+missing=
+for pair in $programs; do
+    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+done
+"$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "setup: installing$missing" >&2
+        apt-get -qq update >&2
+        # RUNLEVEL=1 keeps the packages from starting services on this machine
+        # shellcheck disable=SC2086
+        RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y $missing >&2
+    else
+        echo "setup: please install these packages (Debian's names):$missing" >&2
+        # the demo shows less without them, the tests skip what needs them; only the environment is indispensable
+        case "$missing" in *python3-venv*) exit 1 ;; esac
+    fi
+fi
+
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+extras=
+[ "$purpose" = demo ] || extras='[test]'
+"$venv/bin/python" -m pip --quiet --disable-pip-version-check install --editable ".$extras"
+: > "$venv/$purpose"
