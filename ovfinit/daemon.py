@@ -38,7 +38,7 @@ def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_
     try:
         return Daemon(Run(root, wanted, config_file, lenient=True)).run()
     except OvfinitError as error:
-        print(f"ovfinit: {error}", file=sys.stderr)
+        sys.stderr.write(f"ovfinit: {error}\n")
         journal(str(error), FAILED, ERROR, code=error.code)
         notify("READY=1")
         return error.exit_code
@@ -176,9 +176,9 @@ class Daemon:
             return False
         self.changed = [target for entry in report.status["handlers"].values() for target in entry["changed"]]
         failed = [error for entry in report.status["handlers"].values() for error in entry["errors"]]
-        for error in failed:
+        for entry in failed:
             self.code = 1
-            journal(f"{error.get('where') or ''}: {error['message']}".lstrip(": "), FAILED, ERROR, code=error["code"])
+            journal(f"{entry.get('where') or ''}: {entry['message']}".lstrip(": "), FAILED, ERROR, code=entry["code"])
         metadata = report.metadata
         journal(
             f"Stages {', '.join(stages)} done for instance {metadata.instance_id} from {metadata.datasource}",

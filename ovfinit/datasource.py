@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .guestinfo import Guestinfo
     from .host import Host
     from .model import Metadata
+    from .nocloud import NoCloud
     from .yamltext import Document
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "SourceUnreachable",
     "digest",
     "guestinfo",
+    "nocloud",
     "ovf_environment",
     "yaml_document",
 ]
@@ -116,3 +118,10 @@ def guestinfo(host: Host, deadline: Deadline) -> Guestinfo:
     from .guestinfo import Guestinfo as Reader
 
     return Reader(host, deadline)
+
+
+def nocloud() -> NoCloud:
+    """The files of a NoCloud seed turned into metadata; see `ovfinit.nocloud`, which is imported only now."""
+    from .nocloud import NoCloud as Seeds
+
+    return Seeds()

@@ -1,6 +1,6 @@
 """Waiting for devices that are still coming up, and only if there is evidence that they are.
 
-Kernel and udev announce devices over netlink (AF_NETLINK, NETLINK_KOBJECT_UEVENT); each event is a reason to look again.
+Kernel and udev announce devices over netlink (NETLINK_KOBJECT_UEVENT); each event is a reason to look again.
 """
 
 from __future__ import annotations

@@ -83,7 +83,8 @@ def parse(data: bytes, where: str) -> Environment:
         ) from None
     except (ValueError, LookupError) as error:
         # an encoding that Python knows and expat cannot use, or the other way round
-        raise InputError("is in an encoding that cannot be read", where=where, remedy="save it as UTF-8") from error
+        place = f"{where}:1:1"
+        raise InputError("is in an encoding that cannot be read", where=place, remedy="save it as UTF-8") from error
     return reader.result()
 
 

@@ -1,9 +1,9 @@
 """The gates between the daemon and systemd's units: files whose locks die with us, so nobody waits for a corpse.
 
-    /run/ovfinit/network      locked while a network stage is to come; ovfinit-network.service waits for the lock
-    /run/ovfinit/final        a FIFO into which ovfinit-final.service writes when the rest of the boot is there
-    /run/ovfinit/final.lock   locked until the final stage is done
-    /run/ovfinit/booted       left by ovfinit-final.service: the boot is long over, do not wait
+/run/ovfinit/network      locked while a network stage is to come; ovfinit-network.service waits for the lock
+/run/ovfinit/final        a FIFO into which ovfinit-final.service writes when the rest of the boot is there
+/run/ovfinit/final.lock   locked until the final stage is done
+/run/ovfinit/booted       left by ovfinit-final.service: the boot is long over, do not wait
 """
 
 from __future__ import annotations

@@ -161,6 +161,12 @@ class Host(Tree):
             found.append(BlockDevice(name, f"/dev/{name}", int(size) * 512, removable, optical))
         return sorted(found, key=lambda device: (not device.optical, device.name))
 
+    def routed(self) -> bool:
+        """True if there is a way out of this machine: a default route that is up."""
+        from .uplink import routed
+
+        return routed(self)
+
     def look(self, path: str) -> Look | None:
         """What file system an image or a device holds, from a few KiB of it; see `ovfinit.volume.look`.
 

@@ -10,11 +10,15 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 class HostName(Record):
-    """`short` without dots, `full` with the domain where one is known; `problems` are (field, words)."""
+    """`short` without dots, `full` with the domain where one is known; `problems` are (field, words).
+
+    `domain` is True where the domain was needed to make the full name.
+    """
 
     short: str | None
     full: str | None
     problems: tuple[tuple[str, str], ...]
+    domain: bool = False
 
 
 def settle(hostname: str | None, fqdn: str | None, domain: str | None = None) -> HostName:
@@ -39,9 +43,8 @@ def settle(hostname: str | None, fqdn: str | None, domain: str | None = None) ->
         short = short.partition(".")[0]
     if short is None and full is not None:
         short = full.partition(".")[0]
-    if short is not None and full is None and domain is not None and valid(f"{short}.{domain}"):
-        full = f"{short}.{domain}"
-    return HostName(short, full, tuple(problems))
+    completed = short is not None and full is None and domain is not None and valid(f"{short}.{domain}")
+    return HostName(short, f"{short}.{domain}" if completed else full, tuple(problems), completed)
 
 
 def valid(name: str) -> bool:

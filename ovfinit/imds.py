@@ -53,6 +53,7 @@ REMEDY_OFF = (
     "the metadata service is switched off for this instance, or asked through a proxy: enable its HTTP endpoint"
 )
 REMEDY_DENIED = "allow this machine to reach its metadata service (routes, packet filter, systemd-imdsd's network mode)"
+REMEDY_OTHER = "something else than a metadata service may answer at this address"
 REMEDY_DOWN = "check that the metadata service runs and that this machine has a route to it"
 
 
@@ -146,7 +147,8 @@ class MetadataService:
                 raise SourceUnreachable(explained(answer.status), where=where, remedy=self._remedy(answer.status))
             if meaning not in (AGAIN, ABSENT) or not backoff.wait(retry_after(answer.headers.get("retry-after"))):
                 words = explained(answer.status) + (" although there must be something" if meaning is ABSENT else "")
-                raise SourceUnreachable(words, where=where, remedy=REMEDY_DOWN)
+                remedy = REMEDY_DOWN if meaning in (AGAIN, ABSENT) else REMEDY_OTHER
+                raise SourceUnreachable(words, where=where, remedy=remedy)
 
     def leaves(self, wanted: Mapping[str, int]) -> dict[str, bytes | None]:
         """Several leaves, path → the most bytes accepted; over several connections if the answers so far were slow.
@@ -254,7 +256,8 @@ class MetadataService:
                 self.version = UNKNOWN
                 return
             words = "answered without a usable token" if meaning is VALUE else explained(answer.status)
-            raise SourceUnreachable(words, where=where, remedy=REMEDY_DOWN)
+            remedy = REMEDY_DOWN if meaning is AGAIN else REMEDY_OTHER
+            raise SourceUnreachable(words, where=where, remedy=remedy)
 
     def _accept(self, answer: Answer) -> bool:
         """Keep the token, unless it is empty or could break out of a header."""
@@ -282,7 +285,7 @@ class MetadataService:
         if broken.kind is TOO_LARGE:
             raise SourceInvalid(broken.reason, where=where) from None
         if broken.kind in (DENIED, MALFORMED) or not backoff.wait():
-            remedy = REMEDY_DENIED if broken.kind is DENIED else REMEDY_DOWN
+            remedy = {DENIED: REMEDY_DENIED, MALFORMED: REMEDY_OTHER}.get(broken.kind, REMEDY_DOWN)
             raise SourceUnreachable(f"could not be read: {broken.reason}", where=where, remedy=remedy) from None
 
     def _remedy(self, status: int) -> str:

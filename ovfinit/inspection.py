@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .model import Metadata
-
 LIMIT = 16 * 1024 * 1024
 NETWORK_KEYS = {"version", "ethernets", "bonds", "bridges", "vlans", "renderer", "config"}
 META_KEYS = {"instance-id", "local-hostname", "public-keys", "hostname"}
@@ -37,7 +35,8 @@ def inspect(path: str) -> Inspection:
             return Inspection(path, kind, warnings=_as_source(source, path))
         return Inspection(path, kind, warnings=_as_text(kind, path))
     except OvfinitError as error:
-        return Inspection(path, kind, error if error.where else type(error)(error.message, where=path, remedy=error.remedy))
+        placed = error if error.where else type(error)(error.message, where=path, remedy=error.remedy)
+        return Inspection(path, kind, placed)
 
 
 def _kind(path: str) -> tuple[str, str | None]:
@@ -99,16 +98,20 @@ def _as_source(name: str, path: str) -> list[str]:
     if probed.metadata is None:
         failure = probed.failure()
         raise InputError(failure.message, where=failure.where if failure.where != name else path, remedy=failure.remedy)
-    return [boot.describe(problem) for problem in probed.metadata.problems] + _network(probed.metadata)
+    warnings = [boot.describe(problem) for problem in probed.metadata.problems]
+    if probed.metadata.network is not None:
+        warnings += _network(probed.metadata.network, probed.metadata.origins.get("network", path))
+    return warnings
 
 
-def _network(metadata: Metadata) -> list[str]:
+def _network(value: object, where: str) -> list[str]:
+    """What the network duty would say; all its errors become one, all its warnings come back."""
     from .network.v2 import parse
 
-    if metadata.network is None:
-        return []
-    origin = metadata.origins.get("network", "network")
-    return [f"{origin}: {warning}" for warning in parse(metadata.network)[1]]
+    found = parse(value)
+    if found.errors:
+        raise InputError("; ".join(str(error) for error in found.errors), where=where)
+    return [f"{where}: {text}" for text in (*found.warnings, *found.deprecations)]
 
 
 def _as_text(kind: str, path: str) -> list[str]:
@@ -130,9 +133,7 @@ def _as_text(kind: str, path: str) -> list[str]:
     if kind == "ovfinit.yaml":
         check(document)
     elif isinstance(value, dict) and (set(value) <= NETWORK_KEYS or set(value) == {"network"}):
-        from .network.v2 import parse
-
-        return [f"{path}: {warning}" for warning in parse(value.get("network", value))[1]]
+        return _network(value, path)
     elif isinstance(value, dict) and not set(value) & META_KEYS:
         check(document)
     elif not isinstance(value, dict):

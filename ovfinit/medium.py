@@ -46,13 +46,14 @@ class Medium:
             if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
                 raise InputError("is neither a file nor a block device", where=path)
             self.size = os.lseek(self._descriptor, 0, os.SEEK_END)
-        except (OSError, InputError) as error:
+        except OSError as error:
             self.close()
             raise self._bad(error) from error
+        except InputError:
+            self.close()
+            raise
 
     def _bad(self, error: Exception) -> InputError:
-        if isinstance(error, InputError):
-            return error
         code = getattr(error, "errno", None)
         kind = NoMedium if code == errno.ENOMEDIUM else InputError
         return kind(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=self.path)

@@ -84,7 +84,8 @@ class Metadata(Record):
         network: a netplan version 2 mapping, without the top `network:` key.
         user_data, vendor_data: bytes as the user gave them.
         properties: everything else the source said by name; values are str, or Secret.
-        platform: words for the hypervisor or cloud. region, availability_zone, instance_type, launch_index: the cloud's.
+        platform: words for the hypervisor or cloud.
+        region, availability_zone, instance_type, launch_index: the cloud's.
         locale: as in LANG. timezone: an IANA name.
         username, password: for the default user. The password is a Secret, plain or in crypt(5) form.
         nics: the adapters that the platform knows of.

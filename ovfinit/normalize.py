@@ -57,7 +57,7 @@ class _Work:
         self._origins = dict(given.origins)
         self._values = dict(given.properties)
         self._problems = dict.fromkeys(given.problems)
-        self._domain: str | None = None
+        self._domain: tuple[str, str] | None = None
         self._joined = False
         self._taken: dict[str, str] = {}
 
@@ -86,15 +86,20 @@ class _Work:
                 self._use("password", name)
         if self._fields["network"] is None:
             self._take_network(names, values, host)
-        self._take_domain(names, values)
+        for name in names.find("network.domain", self._table)[:1]:
+            if isinstance(values[name], str):
+                self._domain = (name, str(values[name]).strip())
 
     def judge(self) -> None:
         """Check what there is, field by field."""
         fields = self._fields
-        settled = settle(fields["hostname"], fields["fqdn"], self._domain)
+        domain = self._domain[1] if self._domain else None
+        settled = settle(fields["hostname"], fields["fqdn"], domain)
         for field, message in settled.problems:
             self._refuse(field, message)
         fields["hostname"], fields["fqdn"] = settled.short, settled.full
+        if self._domain and settled.domain:
+            self._use("fqdn", self._domain[0])
         for field in ("user_data", "vendor_data"):
             fields[field] = fields[field] or None
         keys = read_keys(fields["public_keys"], joined=self._joined)
@@ -215,13 +220,6 @@ class _Work:
         # the first of the names, an address where there is one, tells where the whole came from
         for name in reversed(outcome.used if outcome.network else ()):
             self._use("network", name)
-
-    def _take_domain(self, names: Names, values: Mapping[str, str | Secret]) -> None:
-        for name in names.find("network.domain", self._table)[:1]:
-            hostname = self._fields["hostname"]
-            if isinstance(values[name], str) and hostname and "." not in hostname and not self._fields["fqdn"]:
-                self._domain = str(values[name]).strip()
-                self._use("fqdn", name)
 
 
 _MANY_LINES = (

@@ -48,9 +48,7 @@ class Run:
     def probe(self, *, network: bool = True, local: bool = True) -> chain.Probe:
         """Ask the sources."""
         found = plugins.find(self.host, self.config, self.wanted)
-        return chain.probe(
-            self.host, found, named=bool(self.wanted), network=network, local=local, known=self.known
-        )
+        return chain.probe(self.host, found, named=bool(self.wanted), network=network, local=local, known=self.known)
 
     def metadata(self) -> Metadata:
         """What a source gives now. Raises the right SourceError if none does."""

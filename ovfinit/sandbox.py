@@ -79,7 +79,8 @@ class PythonPlugin(Datasource):
                 raise PluginError(
                     f"read(): {error.message}", where=self._line("read", source), remedy=error.remedy
                 ) from error
-            return document.private(checked.with_(instance_id=checked.instance_id if answer.instance_id is not None else None))
+            # an id that was derived is derived again, from all that the chain knows
+            return document.private(checked if answer.instance_id is not None else checked.with_(instance_id=None))
 
         return document.restore(_call(ask, deadline, self.path, "read()"))
 
@@ -100,8 +101,9 @@ class PythonPlugin(Datasource):
         ]
         if len(kinds) != 1:
             raise PluginError(f"must hold one subclass of Datasource, not {len(kinds)}", where=self.path)
-        name, network = kinds[0].name, kinds[0].needs_network
-        if not isinstance(name, str) or not name or not name.replace("-", "").replace("_", "").isalnum():
+        name: object = kinds[0].name
+        network: object = kinds[0].needs_network
+        if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
             raise PluginError("name must be letters, digits, - and _", where=self.path, remedy='write: name = "…"')
         if not isinstance(network, bool):
             raise PluginError("needs_network must be True or False", where=self.path)

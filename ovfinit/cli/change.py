@@ -17,7 +17,8 @@ DESCRIPTION = {
     "plan": "Show what applying would change on this machine, as a diff. Changes nothing.",
     "apply": "Ask the datasources and customize this machine now, all stages in order.\n"
     "A duty that fails does not stop the others; the exit code is 1 then.",
-    "undo": "Take back what was applied for this instance, newest first.\nWhat was changed by hand since is kept and reported.",
+    "undo": "Take back what was applied for this instance, newest first.\n"
+    "What was changed by hand since is kept and reported.",
 }
 DIFF_LIMIT = 100_000
 _MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red"), "run": ("»", "cyan")}
@@ -86,9 +87,8 @@ def _print(plan: Plan, due: list[Step], output: Output) -> None:
         notes += [f"stage {change.stage}"] if change.stage == FINAL else []
         notes += ["deferred to the first boot"] if step.deferred else []
         notes += [step.reason] if step.reason else []
-        output.say(
-            f"\n{output.paint(f'{mark} {step.action} {change.target}', colour)}  {output.paint(', '.join(notes), 'dim')}"
-        )
+        title = output.paint(f"{mark} {step.action} {change.target}", colour)
+        output.say(f"\n{title}  {output.paint(', '.join(notes), 'dim')}")
         for line in _diff(step):
             sign = {"+": "green", "-": "red"}.get(line[:1])
             output.say(f"    {output.paint(line, sign) if sign else line}")
@@ -136,17 +136,15 @@ def _apply(agent: Run, stages: tuple[str, ...], output: Output) -> int:
     for entry in status["errors"]:
         output.fail([OvfinitError(entry["message"], where=entry["where"], remedy=entry.get("remedy"))])
     metadata = report.metadata
-    output.say(
-        f"Instance {output.paint(metadata.instance_id or '', 'bold')} from {metadata.datasource} {metadata.location or ''}"
-    )
+    place = f"{metadata.datasource} {metadata.location or ''}".rstrip()
+    output.say(f"Instance {output.paint(metadata.instance_id or '', 'bold')} from {place}")
     colours = {"done": "green", "failed": "red", "deferred": "cyan", "nothing": "dim"}
     words = {"nothing": "nothing to do", "deferred": "staged for the first boot"}
     for name, entry in status["handlers"].items():
         result = entry["result"]
         changed = f"  {len(entry['changed'])} changed" if entry["changed"] else ""
-        output.say(
-            f"  {name:<10} {output.paint(words.get(result, result), colours[result])}{changed}  {entry['seconds'] * 1000:.0f} ms"
-        )
+        word = output.paint(words.get(result, result), colours[result])
+        output.say(f"  {name:<10} {word}{changed}  {entry['seconds'] * 1000:.0f} ms")
     return output.code(1 if failed else 0)
 
 

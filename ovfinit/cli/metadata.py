@@ -20,6 +20,7 @@ DESCRIPTION = {
     "show": "Show the normalized metadata: what was applied here, or with --from what a source says now.",
     "explain": "Show which source answered, why each other one did not, and where each value came from.",
 }
+TEXT_WIDTH = 60
 _WORDS = {
     "chosen": "green",
     "unreachable": "red",
@@ -184,9 +185,8 @@ def _explain(
         output.say(f"Values of instance {metadata.instance_id}:")
     for name, entry in values.items():
         text = " ".join(_text(entry["value"]).split())
-        output.say(
-            f"  {output.paint(name, 'cyan')} = {text if len(text) <= 60 else text[:57] + '…'}\n      from {entry['origin']}"
-        )
+        text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…"
+        output.say(f"  {output.paint(name, 'cyan')} = {text}\n      from {entry['origin']}")
     output.warn(problems)
     return output.code(code)
 

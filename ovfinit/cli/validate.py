@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 DESCRIPTION = {
-    "check": "Validate input before a machine meets it: an OVF environment (XML or ISO), a seed folder or cidata image,\n"
-    "a network configuration, user data, meta-data, ovfinit.yaml. What a file is, is told from its content."
+    "check": "Validate input before a machine meets it: an OVF environment (XML or ISO), a seed folder or cidata\n"
+    "image, a network configuration, user data, meta-data, ovfinit.yaml. What it is, is told from its content."
 }
 
 

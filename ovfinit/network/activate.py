@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from ..errors import ChangeError, InputError
 
 TYPE_CHECKING = False
@@ -39,4 +37,4 @@ def _call(host: Host, command: tuple[str, ...], deadline: Deadline) -> None:
         raise ChangeError(error.message, where=error.where) from error
     if output.status:
         said = output.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise ChangeError(f"failed: {said[-1] if said else output.status}", where=" ".join((os.path.basename(tool), *command[1:])))
+        raise ChangeError(f"failed: {said[-1] if said else output.status}", where=" ".join(command))

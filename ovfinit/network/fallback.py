@@ -23,12 +23,12 @@ def bring_up(host: Host, config: Config) -> str | None:
     networkd and ifupdown read it when they start, after us. Raises OSError, or ChangeError for a tree whose renderer
     we do not know.
     """
-    from .choose import renderer
+    from .choose import choose
 
     best = best_interface(host)
     if best is None:
         return None
-    if renderer(host, config.network.renderer) == "networkd":
+    if choose(host, config.network.renderer) == "networkd":
         if _configured(host, ("/etc/systemd/network", "/run/systemd/network", "/usr/local/lib/systemd/network")):
             return None
         # the lowest precedence: whatever else matches this interface comes first

@@ -9,13 +9,13 @@ from __future__ import annotations
 from ..record import Record
 from .address import is_ipv6
 from .interfaces import OURS
-from .ipcommands import create, delete, routes, rules
-from .model import Bond, Bridge, Ethernet, Finding, Rendered, RenderedFile, Vlan
+from .ipcommands import address_command, create, route_commands, rule_commands
+from .model import Ethernet, Finding, Match, Rendered, RenderedFile, Route, Vlan
 from .networkd import link_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..host import Interface
     from .model import Address, Device, Network
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     Options = list[tuple[str, str]]
 
 HEADER = "# Written by ovfinit from the network configuration of this instance.\n"
-_SYSCTL = "/proc/sys/net/ipv6/conf/$IFACE"
 
 
 class Place(Record):
@@ -73,14 +72,15 @@ def render(network: Network, interfaces: Sequence[Interface]) -> Rendered:
             files |= link_file(device.with_(set_name=None), network)
     if len(parts) > 1:
         files[OURS] = RenderedFile("\n".join(parts))
-    return Rendered(files, tuple(errors), tuple(warnings))
+    names = tuple(name for place in places.values() for name in place.kernel)
+    return Rendered(files, names, tuple(errors), tuple(warnings))
 
 
 def _places(network: Network, interfaces: Sequence[Interface], errors: list[Finding]) -> dict[str, Place]:
-    """The place of each device: names written in the document first, then what fits, in the order of ids."""
+    """The place of each device. The more it says the earlier it chooses: a name, an address, a driver, a pattern."""
     places = {}
     taken = {device.id for device in network.devices if device.match is None}
-    for device in sorted(network.devices, key=lambda device: device.id):
+    for device in sorted(network.devices, key=_vagueness):
         if device.match is None:
             places[device.id] = Place((device.id,), (device.id,), (device.id,))
             continue
@@ -100,7 +100,8 @@ def _place(device: Device, fitting: Sequence[Interface], *, known: bool) -> Plac
     assert match is not None
     # ifupdown has patterns of its own, which find an adapter whenever it appears
     pattern = f"mac/{match.macaddress}" if match.macaddress else f"/{match.name or '*'}"
-    hopeless = match.drivers or (match.macaddress and match.name)
+    # one thing at a time, that is; and a bare `*` would take in the loopback interface
+    hopeless = match.drivers or (match.macaddress is None) == (match.name in {None, "*"})
     if not fitting and (hopeless or (match.macaddress and known)):
         return "fits no network adapter of this machine"
     if name:
@@ -111,6 +112,16 @@ def _place(device: Device, fitting: Sequence[Interface], *, known: bool) -> Plac
         return Place((name,), (name,), (name,), f"{current}={name}")
     names = tuple(found.name for found in fitting)
     return Place(names, names, names) if names else Place((f"{pattern}={device.id}",), (device.id,))
+
+
+def _vagueness(device: Device) -> tuple[bool, bool, bool, str]:
+    match = device.match or Match()
+    return (
+        match.macaddress is None,
+        match.name is None or any(sign in match.name for sign in "*?["),
+        not match.drivers,
+        device.id,
+    )
 
 
 def _fits(device: Device, found: Interface) -> bool:
@@ -124,7 +135,7 @@ def _fits(device: Device, found: Interface) -> bool:
 
 
 def _clash(device: Device, places: dict[str, Place]) -> str | None:
-    """ifupdown makes a VLAN itself of a name with a dot, and takes parent and tag from that name alone."""
+    """A VLAN's name with a dot must say what it is: ifupdown makes it itself, with parent and tag out of that name."""
     if not isinstance(device, Vlan):
         return None
     if len(places[device.link].kernel) != 1:
@@ -153,39 +164,115 @@ def _inexpressible(device: Device) -> list[str]:
     return [key for key, unmet in unasked.items() if unmet]
 
 
-def _stanzas(device: Device, kernel: dict[str, tuple[str, ...]]) -> list[Stanza]:
-    v4 = [_static(address) for address in device.addresses_of(ipv6=False) if not _special(address)]
+def _stanzas(device: Device, kernel: Mapping[str, Sequence[str]]) -> list[Stanza]:
+    """One stanza for each address and each way of getting one, or a manual one; the first carries the device itself."""
+    v4, v6 = ([_static(one) for one in device.addresses_of(ipv6=ipv6) if _plain(one)] for ipv6 in (False, True))
     if device.dhcp4:
-        metric, hostname = device.dhcp4_options.route_metric, device.dhcp4_options.hostname
-        options = [("metric", "" if metric is None else str(metric)), ("hostname", hostname or "")]
-        v4.append(Stanza("inet", "dhcp", [option for option in options if option[1]]))
-    v6 = [_static(address) for address in device.addresses_of(ipv6=True) if not _special(address)]
+        wanted = device.dhcp4_options
+        options = [("metric", wanted.route_metric), ("hostname", wanted.hostname)]
+        v4.append(Stanza("inet", "dhcp", [(key, str(value)) for key, value in options if value is not None]))
     if device.dhcp6:
         v6.append(Stanza("inet6", "dhcp", []))
     elif device.accept_ra and not v6:
         v6.append(Stanza("inet6", "auto", []))
     stanzas = [*v4, *v6] or [Stanza("inet", "manual", [])]
-    first = stanzas[0]
+    first, last = stanzas[0].options, stanzas[-1].options
     before = [*create(device, kernel), *_ipv6(device, v6)]
-    if device.mtu is not None and first.method in {"static", "manual"}:
-        first.options.append(("mtu", str(device.mtu)))
+    if device.mtu is not None and stanzas[0].method in {"static", "manual"}:
+        first.append(("mtu", str(device.mtu)))
     elif device.mtu is not None:
         before.append(f"ip link set dev $IFACE mtu {device.mtu}")
     if device.macaddress is not None:
-        first.options.append(("hwaddress", device.macaddress))
+        first.append(("hwaddress", device.macaddress))
+    gateways = [gateway for family in (v4, v6) for gateway in _gateway(device, family)]
     if device.nameservers:
-        first.options.append(("dns-nameservers", " ".join(device.nameservers)))
+        first.append(("dns-nameservers", " ".join(device.nameservers)))
     if device.search:
-        first.options.append(("dns-search", " ".join(device.search)))
-    first.options.extend(("pre-up", command) for command in before)
-    for family in (v4, v6):
-        _gateway(device, family)
-    last = stanzas[-1]
-    last.options.extend(("up", command) for command in _specials(device))
-    natively = [stanza.options for stanza in stanzas if any(key == "gateway" for key, _ in stanza.options)]
-    for up, down in [*routes(device, natively=_native(device, bool(v4) and v4[0].options in natively, bool(v6) and v6[0].options in natively)), *rules(device)]:
-        last.options.append(("up", up))
-        last.options.extend([("down", down)] if down else [])
-    # stanzas are taken down in the order they were brought up: the interface itself goes with the last one
-    last.options.extend(("post-down", command) for command in delete(device))
+        first.append(("dns-search", " ".join(device.search)))
+    first.extend(("pre-up", command) for command in before)
+    last.extend(("up", address_command(one)) for one in device.addresses if not _plain(one))
+    others = [route for route in device.routes if route not in gateways]
+    for up, down in [*(route_commands(device, route) for route in others), *map(rule_commands, device.rules)]:
+        last.extend([("up", up), *([("down", down)] if down else [])])
+    if device.ipv6_mtu is not None:
+        last.append(("up", _sysctl("mtu", device.ipv6_mtu)))
+    if not isinstance(device, Ethernet):
+        last.append(("post-down", "ip link delete dev $IFACE || true"))
     return stanzas
+
+
+def _static(address: Address) -> Stanza:
+    return Stanza("inet6" if is_ipv6(address.ip) else "inet", "static", [("address", address.text)])
+
+
+def _plain(address: Address) -> bool:
+    """True if interfaces(5) has words for all of it."""
+    return address.label is None and address.lifetime is None
+
+
+def _gateway(device: Device, stanzas: Sequence[Stanza]) -> list[Route]:
+    """Give the first static stanza of a family the default route, if `gateway` and `metric` say all of it."""
+    static = [stanza for stanza in stanzas if stanza.method == "static"]
+    for route in device.routes if static else ():
+        same_family = is_ipv6(route.to) == (static[0].family == "inet6")
+        # ifupdown declares every gateway on-link itself
+        if (
+            same_family
+            and route.default
+            and route == Route(route.to, route.via, metric=route.metric, on_link=route.on_link)
+        ):
+            static[0].options.append(("gateway", str(route.via)))
+            static[0].options.extend([("metric", str(route.metric))] if route.metric is not None else [])
+            return [route]
+    return []
+
+
+def _ipv6(device: Device, stanzas: Sequence[Stanza]) -> list[str]:
+    """Router advertisements and the like: options where a stanza takes them, else commands to be run before."""
+    commands = []
+    if device.accept_ra is not None:
+        for stanza in stanzas:
+            # 2: even where the machine forwards packets, as networkd does when told so
+            stanza.options.append(("accept_ra", "2" if device.accept_ra else "0"))
+            stanza.options.extend([("autoconf", "1")] if device.accept_ra and stanza.method == "static" else [])
+        commands += [] if stanzas else [_sysctl("accept_ra", 0)]
+    if device.ipv6_privacy is not None:
+        mode = 2 if device.ipv6_privacy else 0
+        native = [stanza for stanza in stanzas if stanza.method in {"static", "auto"}]
+        for stanza in native:
+            stanza.options.append(("privext", str(mode)))
+        commands += [] if native else [_sysctl("use_tempaddr", mode)]
+    if device.link_local is not None and "ipv6" not in device.link_local:
+        commands.append(_sysctl("addr_gen_mode", 1))
+    elif device.ipv6_generation is not None:
+        # linux/if_link.h: 0 EUI-64, 1 none, 3 stable with a secret that the kernel draws
+        commands.append(_sysctl("addr_gen_mode", 0 if device.ipv6_generation == "eui64" else 3))
+    if device.ipv6_token is not None:
+        commands.append(f"ip token set {device.ipv6_token} dev $IFACE")
+    return commands
+
+
+def _sysctl(key: str, value: int) -> str:
+    """Set an IPv6 setting of the interface, where the kernel has IPv6 at all."""
+    file = f"/proc/sys/net/ipv6/conf/$IFACE/{key}"
+    return f"test ! -e {file} || echo {value} > {file}"
+
+
+def _text(device: Device, place: Place, stanzas: Sequence[Stanza]) -> str:
+    lines = [f"rename {place.rename}"] if place.rename else []
+    # what is optional, or may appear at any time, is left to udev: nobody waits for it at boot
+    word = "allow-hotplug" if device.optional or not place.kernel else "auto"
+    lines += [] if device.activation else [f"{word} {' '.join(place.auto)}"]
+    lines += [f"no-auto-down {' '.join(place.kernel)}"] if device.critical and place.kernel else []
+    for name in place.logical:
+        for stanza in stanzas:
+            lines += ["", f"iface {name} {stanza.family} {stanza.method}"]
+            lines += [f"    {key} {value}" for key, value in stanza.options]
+    return "\n".join(lines).lstrip() + "\n"
+
+
+_KINDS = {"Ethernet": "ethernets", "Dummy": "dummy-devices", "Bond": "bonds", "Bridge": "bridges", "Vlan": "vlans"}
+
+
+def _path(device: Device) -> tuple[str, str]:
+    return _KINDS[type(device).__name__], device.id

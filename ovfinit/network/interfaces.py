@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from ..host import Host
 
 MAIN = "/etc/network/interfaces"
-OURS = "/etc/network/interfaces.d/50-ovfinit"
+FOLDER = "/etc/network/interfaces.d"
+OURS = f"{FOLDER}/50-ovfinit"
 LIMIT = 1024 * 1024
 FILES_LIMIT = 200
 
@@ -29,7 +30,7 @@ class Stanza(Record):
 
 
 class Interfaces(Record):
-    """`exists`: there is a main file. `sources_ours`: it leads to our file. `stanzas`: all others', without loopback."""
+    """`exists`: there is a main file. `sources_ours`: it leads to our file. `stanzas`: all others', less loopback."""
 
     exists: bool
     sources_ours: bool
@@ -84,6 +85,6 @@ def _included(host: Host, pattern: str, *, whole: bool) -> list[str]:
     if any(sign in folder for sign in "*?["):
         # wordexp(3) would expand folders too; nobody's main file does, and ours lies in none of these
         return []
-    names = {os.path.basename(OURS), *host.listing(folder)} if folder == os.path.dirname(OURS) else host.listing(folder)
+    names = {os.path.basename(OURS), *host.listing(folder)} if folder == FOLDER else host.listing(folder)
     plain = (name for name in names if not whole or name.replace("-", "").replace("_", "").isalnum())
     return [f"{folder}/{name}" for name in sorted(plain) if not name.startswith(".") and fnmatchcase(name, last)]

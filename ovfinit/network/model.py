@@ -288,9 +288,13 @@ class RenderedFile(Record):
 
 
 class Rendered(Record):
-    """What a renderer hands back: files by path of the tree, what it had to refuse, what it cannot express."""
+    """What a renderer hands back: files by path of the tree, what it had to refuse, what it cannot express.
+
+    `names`: the interfaces that are configured, as far as their names can be known now.
+    """
 
     files: Mapping[str, RenderedFile]
+    names: tuple[str, ...] = ()
     errors: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
 

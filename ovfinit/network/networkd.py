@@ -32,7 +32,7 @@ def render(network: Network) -> Rendered:
         if not isinstance(device, Ethernet):
             files[f"{base}.netdev"] = RenderedFile(_text(_netdev(device)))
         files.update(link_file(device, network))
-    return Rendered(files)
+    return Rendered(files, tuple(device.name for device in network.devices if device.name))
 
 
 def link_file(device: Device, network: Network) -> dict[str, RenderedFile]:
@@ -207,8 +207,9 @@ def _shared(options: Dhcp) -> Lines:
 
 
 def _netdev(device: Device) -> Sections:
+    # the MTU stands in the .network: one that a bridge was made with is lost as soon as a port joins
     kind = {Bond: "bond", Bridge: "bridge", Vlan: "vlan", Dummy: "dummy"}[type(device)]
-    lines: Lines = [("Name", device.id), ("Kind", kind), ("MTUBytes", device.mtu), ("MACAddress", device.macaddress)]
+    lines: Lines = [("Name", device.id), ("Kind", kind), ("MACAddress", device.macaddress)]
     sections: Sections = [("NetDev", lines)]
     if isinstance(device, Vlan):
         sections.append(("VLAN", [("Id", device.tag)]))

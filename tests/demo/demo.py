@@ -39,9 +39,7 @@ def make_iso(path: Path) -> None:
 
     iso = pycdlib.PyCdlib()
     iso.new(joliet=3, rock_ridge="1.09", vol_ident="OVF ENV")
-    iso.add_file(
-        str(INPUT / "ovf-env.xml"), "/OVF_ENV.XML;1", rr_name="ovf-env.xml", joliet_path="/ovf-env.xml"
-    )
+    iso.add_file(str(INPUT / "ovf-env.xml"), "/OVF_ENV.XML;1", rr_name="ovf-env.xml", joliet_path="/ovf-env.xml")
     iso.write(str(path))
     iso.close()
 
