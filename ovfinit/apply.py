@@ -22,7 +22,7 @@ from .changes import (
 from .compare import Step, account_of, names_to_ids
 from .deadline import Deadline
 from .errors import ChangeError, InputError
-from .journal import OUTPUT
+from .paths import OUTPUT
 from .record import Record
 
 TYPE_CHECKING = False

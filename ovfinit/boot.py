@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from time import monotonic
 
 from . import handlers
 from .changes import STAGES, Change, RemoveFile, WriteBlock, WriteFile
 from .compare import Step, compare
+from .digest import sha256
 from .errors import ChangeError, OvfinitError
 from .model import Problem
 from .record import Record

@@ -8,8 +8,8 @@ from . import authorized_keys, block
 from .boot import BLOCK
 from .changes import AuthorizeKeys, RemoveFile, WriteBlock, WriteFile
 from .errors import ChangeError, StateError
-from .journal import LOG, OUTPUT, RUN
-from .state import INSTANCES, LINK, State
+from .paths import INSTANCES, LINK, LOG, OUTPUT, RUN
+from .state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from hashlib import sha256
 
 from . import accounts, authorized_keys, block
 from .changes import (
@@ -18,6 +17,7 @@ from .changes import (
     WriteBlock,
     WriteFile,
 )
+from .digest import sha256
 from .errors import ChangeError, InputError, OvfinitError
 from .record import Record
 

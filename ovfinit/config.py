@@ -7,6 +7,7 @@ A file that holds only comments is recognised without importing yaml.
 from __future__ import annotations
 
 from .errors import ConfigError, InputError
+from .paths import DROPINS, SETTINGS
 from .record import Record
 
 TYPE_CHECKING = False
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from .host import Host
     from .yamltext import Document
 
-FILE = "/etc/ovfinit/ovfinit.yaml"
-FOLDER = "/etc/ovfinit/ovfinit.yaml.d"
-DISABLED = "/etc/ovfinit/disabled"
 LIMIT = 1024 * 1024
 HANDLERS = ("hostname", "network", "ssh_keys", "users", "scripts")
 GROUPS = ("adm", "audio", "cdrom", "dialout", "dip", "floppy", "netdev", "plugdev", "sudo", "video")
@@ -89,9 +87,9 @@ def load(host: Host, file: str | None = None, *, lenient: bool = False) -> Confi
     """
     merged: dict[str, Any] = {}
     errors = []
-    for name in [None] if file else [FILE, *_dropins(host)]:
+    for name in [None] if file else [SETTINGS, *_dropins(host)]:
         try:
-            _merge(merged, _read(host, name or FILE) if name else _read_own(file or ""))
+            _merge(merged, _read(host, name or SETTINGS) if name else _read_own(file or ""))
         except ConfigError as error:
             if not lenient:
                 raise
@@ -99,13 +97,6 @@ def load(host: Host, file: str | None = None, *, lenient: bool = False) -> Confi
     sections: dict[str, Any] = {name: kind(**merged.pop(name)) for name, kind in _SECTIONS.items() if name in merged}
     top = {name: merged.pop(name) for name in _TOP if name in merged}
     return Config(**top, **sections, sources=merged, chosen=host.cmdline.get("ovfinit.from"), errors=tuple(errors))
-
-
-def switched_off(host: Host) -> str | None:
-    """Why the agent must stand aside on this machine, None if it must not."""
-    if host.cmdline.get("ovfinit") == "off":
-        return "ovfinit=off on the kernel command line"
-    return f"{DISABLED} exists" if host.exists(DISABLED) else None
 
 
 def check(document: Document) -> dict[str, Any]:
@@ -134,7 +125,9 @@ def check(document: Document) -> dict[str, Any]:
 
 
 def _dropins(host: Host) -> list[str]:
-    return [f"{FOLDER}/{name}" for name in host.listing(FOLDER) if name.endswith(".yaml") and not name.startswith(".")]
+    return [
+        f"{DROPINS}/{name}" for name in host.listing(DROPINS) if name.endswith(".yaml") and not name.startswith(".")
+    ]
 
 
 def _read(host: Host, path: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from hashlib import sha256
+
+from .digest import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ import sys
 
 from . import status
 from .changes import FINAL, LOCAL, NETWORK
-from .config import switched_off
 from .deadline import Deadline
 from .errors import OvfinitError, SourceAbsent, StateError
 from .gates import Gates
 from .run import Run
+from .standby import switched_off
 from .systemd import APPLIED, ERROR, FAILED, INFO, NO_SOURCE, READY, WARNING, journal, notify
 
 TYPE_CHECKING = False

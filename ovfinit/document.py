@@ -107,8 +107,7 @@ def _payload(value: object, name: str, where: str) -> bytes:
 
 
 def _describe(payload: bytes, *, secrets: bool) -> dict[str, Any]:
-    from hashlib import sha256
-
+    from .digest import sha256
     from .userdata.content import sniff
 
     known = {"type": sniff(payload), "size": len(payload), "sha256": sha256(payload).hexdigest()}

@@ -23,6 +23,8 @@ ELEMENTS = 100_000
 ATTRIBUTES = 200_000
 TEXT = 4096
 PROPERTIES = 4096
+BINDINGS = 256
+PROBLEMS = 100
 
 NAMESPACES = frozenset(
     {
@@ -114,7 +116,8 @@ class _Reader:
         self._sections: list[str] = []
         self._foreign: list[str] = []
         self._platform: dict[str, str] = {}
-        self._properties: dict[str, str] = {}
+        self._properties: dict[str, list[str]] = {}
+        self._count = 0
         self._adapters: list[tuple[int, Nic]] = []
         self._problems: list[Problem] = []
 
@@ -156,9 +159,10 @@ class _Reader:
 
     def result(self) -> Environment:
         """What was collected."""
-        properties: dict[str, str | Secret] = {
-            key: Secret(value) if secret(key, value) else value for key, value in self._properties.items()
-        }
+        properties: dict[str, str | Secret] = {}
+        for key, values in self._properties.items():
+            value = self._one(key, values)
+            properties[key] = Secret(value) if secret(key, value) else value
         # the id is of use only where a name is qualified by it
         if self._id and any(key.lower().endswith(f".{self._id.lower()}") for key in properties):
             properties[OWNER] = self._id
@@ -184,6 +188,8 @@ class _Reader:
         for name, value in attributes.items():
             if name.startswith("xmlns") and (name == "xmlns" or name[5] == ":"):
                 known = {**known, name[6:]: value.strip()}
+                if len(known) > BINDINGS:
+                    raise self._error(f"declares more than {BINDINGS} namespaces")
         self._bindings.append(known)
 
     def _split(self, qualified: str) -> tuple[str, str]:
@@ -235,23 +241,31 @@ class _Reader:
         key = (key or "").strip()
         if not key or key == OWNER or not value or not value.strip():
             return
-        known = self._properties.get(key)
-        if known is None and len(self._properties) >= PROPERTIES:
+        self._count += 1
+        if self._count > PROPERTIES:
             raise self._error(f"has more than {PROPERTIES} properties")
-        if known is not None and known != value:
-            if _is_key(known) and _is_key(value):
-                value = f"{known}\n{value}"
-            else:
-                message = "is given more than once with different values; the last one counts"
-                self._problems.append(Problem(f"properties.{key}", message, PLACE + key))
-        self._properties[key] = value
+        self._properties.setdefault(key, []).append(value)
+
+    def _one(self, key: str, values: list[str]) -> str:
+        """What a property holds that was given once or more often: public keys all count, else the last value does."""
+        different = list(dict.fromkeys(values))
+        if len(different) > 1:
+            if all(_is_key(value) for value in different):
+                return "\n".join(different)
+            message = "is given more than once with different values; the last one counts"
+            self._report(f"properties.{key}", message, PLACE + key)
+        return values[-1]
+
+    def _report(self, field: str, message: str, where: str) -> None:
+        if len(self._problems) < PROBLEMS:
+            self._problems.append(Problem(field, message, where))
 
     def _adapter(self, attributes: Mapping[str, str]) -> None:
         mac = (self._attribute(attributes, "mac") or "").strip().lower().replace("-", ":")
         parts = mac.split(":")
         if len(parts) != 6 or not all(len(part) == 2 and set(part) <= set("0123456789abcdef") for part in parts):
             line = self._parser.CurrentLineNumber
-            self._problems.append(Problem("nics", f"the adapter in line {line} has no MAC address", "#/Environment"))
+            self._report("nics", f"the adapter in line {line} has no MAC address", "#/Environment")
             return
         number = self._attribute(attributes, "unitNumber") or ""
         unit = int(number) if number.isascii() and number.isdecimal() and len(number) <= 9 else -1
@@ -265,7 +279,7 @@ class _Reader:
             offset = -int(digits) if minutes[0] == "-" else int(digits)
             return f"UTC{offset:+d}" if offset else "UTC"
         message = "Timezone must be minutes from UTC, at most 840"
-        self._problems.append(Problem("timezone", message, "#/Environment/PlatformSection/Timezone"))
+        self._report("timezone", message, "#/Environment/PlatformSection/Timezone")
         return None
 
 

@@ -97,7 +97,11 @@ class Volume:
         """At most `size` bytes of the clusters from this one on; `whole` if there must be as many."""
         content: list[bytes] = []
         left = size
+        seen = set()
         while left > 0:
+            if cluster in seen:
+                raise InputError(f"is damaged: the chain of clusters of {what} is a loop", where=self._medium.path)
+            seen.add(cluster)
             if not 2 <= cluster < self._clusters + 2:
                 raise InputError(f"is damaged: the chain of clusters of {what} leads nowhere", where=self._medium.path)
             place = self._data + (cluster - 2) * self._cluster

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import select
 
-from .journal import RUN
+from .paths import RUN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

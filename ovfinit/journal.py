@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import stat
 from binascii import a2b_base64, b2a_base64
-from hashlib import sha256
 
 from . import accounts
 from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, Run, SetHostname
+from .digest import sha256
 from .errors import ChangeError
-from .state import FOLDER, INSTANCES, LINK, State
+from .paths import FOLDER, INSTANCES, LINK, LOG, OUTPUT, RUN
+from .state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from .compare import Step
     from .tree import Tree
 
-RUN = "/run/ovfinit"
-LOG = "/var/log/ovfinit.log"
-OUTPUT = "/var/log/ovfinit-output.log"
 # made by any run of ours, not by a change; undo takes them away again if they were not there before
 OWN_PLACES = ("/var", "/var/lib", FOLDER, INSTANCES, "/var/log", LOG, OUTPUT, "/run", RUN)
 
@@ -63,7 +61,7 @@ def capture(tree: Tree, path: str) -> dict[str, Any]:
 def digest(captured: dict[str, Any]) -> str:
     """One text that is equal for equal states, times left aside."""
     known = {name: value for name, value in captured.items() if name != "mtime_ns"}
-    return sha256(repr(sorted(known.items())).encode()).hexdigest()
+    return str(sha256(repr(sorted(known.items())).encode()).hexdigest())
 
 
 def put_back(tree: Tree, path: str, captured: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """From what a source said to what the duties can rely on: types checked, fields completed, every value judged.
 
 A value of the wrong type is the source's fault and makes its answer unusable. One that is of the right type and no good
-(a host name with a blank) is left out and reported as a Problem; the rest holds. Normalizing twice changes nothing.
+(a host name with a blank) is left out and reported as a Problem; the rest holds. An answer may come through twice (an
+admin's plugin is checked in its own process first): nothing is decoded or reported a second time.
 """
 
 from __future__ import annotations

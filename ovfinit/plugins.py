@@ -11,6 +11,7 @@ import stat
 
 from .datasource import Datasource
 from .errors import PluginError, UsageError
+from .paths import PLUGINS
 from .record import Record
 
 TYPE_CHECKING = False
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from .config import Config
     from .host import Host
 
-FOLDER = "/etc/ovfinit/datasources"
 SHIPPED = ("ovf", "ec2", "seed")
 ENTRY_POINTS = "ovfinit.datasources"
 
@@ -85,8 +85,8 @@ def load(host: Host, path: str, settings: Mapping[str, Any]) -> Found:
 
 def _admin(host: Host, config: Config) -> list[Found]:
     found: list[Found] = []
-    for name in host.listing(FOLDER):
-        real = os.path.join(host.real(FOLDER), name)
+    for name in host.listing(PLUGINS):
+        real = os.path.join(host.real(PLUGINS), name)
         if name.startswith((".", "_")) or name.endswith("~") or os.path.isdir(real):
             continue
         if not name.endswith(".py") and not os.access(real, os.X_OK):

@@ -16,6 +16,7 @@ OWNER = "ovf:id"
 """Under this name, which no OVF key may have, a source passes the Environment's id where names are qualified by it."""
 
 NICS = 64
+LONGEST = 256
 
 TABLE: dict[str, tuple[str, ...]] = {
     "instance_id": ("instance-id", "guestinfo.instance-id"),
@@ -204,6 +205,8 @@ class Names:
         self._found: dict[str, list[tuple[int, tuple[int, ...], str]]] = {}
         self._own = tuple("." + _fold(owner) for owner in owners if owner)
         for name in names:
+            if len(name) > LONGEST:
+                continue
             for rank, form in _forms(_fold(name), self._own):
                 template, numbers = _mask(form)
                 self._found.setdefault(template, []).append((rank, numbers, name))

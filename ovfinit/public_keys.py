@@ -6,10 +6,12 @@ from .record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 LINE_LIMIT = 8192
 COUNT = 1000
+ARMOUR = ("-----BEGIN ", "---- BEGIN ")
+ARMOUR_END = ("-----END ", "---- END ")
 CERTIFICATE = "-cert-v01@openssh.com"
 TYPES = frozenset(
     kind + certificate
@@ -43,31 +45,36 @@ def read(texts: Iterable[str], *, joined: bool = False) -> Keys:
     """
     lines: dict[str, None] = {}
     problems = []
-    number = 0
+    for number, key in enumerate(_keys(texts, joined=joined), 1):
+        if number > COUNT:
+            problems.append(f"has more than {COUNT} lines: those behind were left out")
+            break
+        usable, problem = _judge(key)
+        if problem:
+            problems.append(f"key {number} {problem}")
+        if usable:
+            lines[key] = None
+    return Keys(tuple(lines), tuple(problems))
+
+
+def _keys(texts: Iterable[str], *, joined: bool) -> Iterator[str]:
     for text in texts:
+        foreign = False
         for raw in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
             line = raw.strip(" \t")
-            if not line or line.startswith("#"):
-                continue
-            if line.startswith(("-----BEGIN ", "---- BEGIN ")):
-                problems.append("holds a key in another format than OpenSSH's one line: convert it with ssh-keygen -i")
-                break
-            for key in _apart(line) if joined else [line]:
-                number += 1
-                usable, problem = _judge(key)
-                if problem:
-                    problems.append(f"key {number} {problem}")
-                if usable:
-                    lines[key] = None
-    if len(lines) > COUNT:
-        problems.append(f"are {len(lines)} keys: the first {COUNT} count")
-    return Keys(tuple(lines)[:COUNT], tuple(problems[:COUNT]))
+            # the armour of PEM and RFC 4716; one word about the whole is enough
+            foreign = foreign or line.startswith(ARMOUR)
+            if line and not line.startswith("#") and not (foreign and not line.startswith(ARMOUR)):
+                yield from _apart(line) if joined and not foreign else [line]
+            foreign = foreign and not line.startswith(ARMOUR_END)
 
 
 def _judge(line: str) -> tuple[bool, str | None]:
     """Whether a line may go into authorized_keys, and what is wrong with it."""
     if len(line.encode("utf-8", "surrogateescape")) > LINE_LIMIT:
         return False, f"is longer than {LINE_LIMIT} bytes and was left out"
+    if line.startswith(ARMOUR):
+        return False, "is in another format than OpenSSH's one line and was left out: convert it with ssh-keygen -i"
     if any(ord(character) < 32 and character != "\t" or 127 <= ord(character) < 160 for character in line):
         return False, "has control characters and was left out"
     rest = line

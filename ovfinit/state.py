@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 
 from . import atomic, document
+from .digest import sha256
 from .errors import InputError, StateError
+from .paths import INSTANCES, LINK
 from .record import Record
 
 TYPE_CHECKING = False
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from .tree import Tree
 
 VERSION = 1
-FOLDER = "/var/lib/ovfinit"
-INSTANCES = f"{FOLDER}/instances"
-LINK = f"{FOLDER}/instance"
 LIMIT = 64 * 1024 * 1024
 _SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 _NAME_LIMIT = 200
@@ -53,8 +52,6 @@ def folder_name(instance_id: str) -> str:
         for index, character in enumerate(instance_id)
     )
     if len(name) > _NAME_LIMIT:
-        from hashlib import sha256
-
         name = name[:100] + "-" + sha256(instance_id.encode()).hexdigest()
     return name
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import atomic, document
-from .errors import OvfinitError
-from .journal import LOG, RUN
-from .model import VERSION
+from .paths import LOG, RUN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +12,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .boot import Outcome
+    from .errors import OvfinitError
     from .host import Host
     from .model import Metadata
 
+VERSION = 1
 FILE = f"{RUN}/status.json"
 METADATA = f"{RUN}/metadata.json"
 # words of `status`; the machine is usable in the first three
@@ -94,6 +93,8 @@ def summarize(
 
 def publish(host: Host, known: Mapping[str, Any], metadata: Metadata | None) -> None:
     """Write the status and the public form of the metadata, both 0644 and without secrets. Raises OSError."""
+    from . import atomic, document
+
     folder = host.real(RUN)
     os.makedirs(folder, mode=0o755, exist_ok=True)
     atomic.write(host.real(FILE), document.dumps(known), 0o644)

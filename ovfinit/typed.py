@@ -61,9 +61,14 @@ def _expected(kind: str, found: object, place: str = "") -> _WrongError:
     return _WrongError(f"must be {kind}, not {'null' if found is None else type(found).__name__}", place)
 
 
-def _text(value: object) -> str | None:
+def _text(value: object, place: str = "") -> str | None:
     if value is not None and not isinstance(value, str):
-        raise _expected("a text (str)", value)
+        raise _expected("a text (str)", value, place)
+    if value and not value.isascii():
+        try:
+            value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise _WrongError("has halves of characters (lone surrogates)", place) from None
     return value
 
 
@@ -82,7 +87,7 @@ def _number(value: object) -> int | None:
 
 def _payload(value: object) -> bytes | None:
     if isinstance(value, str):
-        value = value.encode("utf-8", "surrogateescape")
+        value = (_text(value) or "").encode("utf-8", "surrogateescape")
     elif isinstance(value, (bytearray, memoryview)):
         value = bytes(value)
     if value is not None and not isinstance(value, bytes):
@@ -104,13 +109,16 @@ def _keys(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
     if isinstance(value, str):
-        return (value,)
+        return (_text(value) or "",)
     if not isinstance(value, (list, tuple)):
         raise _expected("a list of texts", value)
+    keys = []
     for index, item in enumerate(value):
-        if not isinstance(item, str):
+        text = _text(item, f"[{index}]")
+        if text is None:
             raise _expected("a text (str)", item, f"[{index}]")
-    return tuple(value)
+        keys.append(text)
+    return tuple(keys)
 
 
 def _network(value: object) -> dict[str, Any] | None:
@@ -135,11 +143,13 @@ def _properties(value: object) -> dict[str, str | Secret]:
             raise _expected("texts as keys", key)
         if len(key) > NAME:
             raise _WrongError(f"has a name longer than {NAME} characters")
+        _text(key)
         if given is None:
             continue
         item = _scalar(given)
         if item is None:
             raise _expected("a text (str) or a Secret", given, f".{key[:60]}")
+        _text(item.reveal() if isinstance(item, Secret) else item, f".{key[:60]}")
         total += len(key) + len(item.reveal() if isinstance(item, Secret) else item)
         checked[key] = item
     if len(checked) > PROPERTIES or total > TOTAL:
@@ -224,7 +234,7 @@ def _json(value: Any, place: str, nodes: list[int], depth: int) -> Any:
     if nodes[0] > NODES or depth > DEPTH:
         raise _WrongError(f"has more than {NODES} values or is nested deeper than {DEPTH}")
     if value is None or isinstance(value, (str, bool, int, float)):
-        return value
+        return _text(value, place) if isinstance(value, str) else value
     if isinstance(value, (list, tuple)):
         return [_json(item, f"{place}[{index}]", nodes, depth + 1) for index, item in enumerate(value)]
     if not hasattr(value, "items"):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from binascii import a2b_base64
-from hashlib import sha256
 
 from . import accounts, authorized_keys, block
 from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, RemoveFile, Run, SetHostname, WriteBlock
 from .deadline import Deadline
+from .digest import sha256
 from .errors import ChangeError, OvfinitError, StateError
 from .journal import Journal, capture, digest, put_back
 from .record import Record

@@ -325,7 +325,10 @@ class _Builder:
     def _scalar(self, event: Any, loader: Any) -> Any:
         text: str = event.value
         tag: str = event.tag
-        if tag in (None, "!"):
+        if tag == "!":
+            # 1.1 and 1.2 agree: this says that it is a text
+            return text
+        if tag is None:
             tag = loader.resolve(self._yaml.ScalarNode, text, event.implicit)
         name = tag[len(_TAG) :] if tag.startswith(_TAG) else ""
         if name in _TEXT_TAGS:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from time import sleep
 
 from .. import status
-from ..config import switched_off
 from ..deadline import Deadline
 from ..host import Host
+from ..standby import switched_off
 from .output import Output
 
 TYPE_CHECKING = False

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..changes import FINAL, Run, WriteFile
 from ..errors import InputError
 from ..model import Problem
-from ..state import INSTANCES, folder_name
+from ..paths import INSTANCES
+from ..state import folder_name
 from ..userdata.content import decompress, sniff
 
 TYPE_CHECKING = False

@@ -260,8 +260,9 @@ class Finding(Record):
 
     @property
     def dotted(self) -> str:
-        """The path as people write it: `ethernets.eth0.addresses[1]`."""
-        return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path).removeprefix(".")
+        """The path as people write it: `ethernets.eth0.addresses[1]`; keys that nobody writes are quoted and cut."""
+        words = (part if isinstance(part, int) or part.isprintable() else repr(part) for part in self.path)
+        return "".join(f"[{word}]" if isinstance(word, int) else f".{word[:64]}" for word in words).removeprefix(".")
 
     def __str__(self) -> str:
         return f"{self.dotted}: {self.message}" if self.path else self.message

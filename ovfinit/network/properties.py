@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..properties import Names
 
 NOTHING = ("00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff")
+WORDS = 64
 # how some forms spell "none"
 BLANK = ("0.0.0.0", "::")  # noqa: S104
 DHCP = ("dhcp", "dhcp4", "dhcpv4", "yes", "true", "1", "on")
@@ -122,7 +123,9 @@ class _Reader:
     def used(self) -> tuple[str, ...]:
         """The properties whose value went into the configuration, those with an address first."""
         good = [name for name, good in self._used.items() if good]
-        addresses = [name for hits in self._found.get("network.address", {}).values() for _, name in hits if name in good]
+        addresses = [
+            name for hits in self._found.get("network.address", {}).values() for _, name in hits if name in good
+        ]
         return tuple(dict.fromkeys([*addresses, *good]))
 
     def adapter(self, number: int) -> dict[str, Any]:
@@ -189,7 +192,7 @@ class _Reader:
         for name in names:
             self._used.setdefault(name, True)
             text = str(self._values[name]).replace(",", " ").replace(";", " ")
-            found += [(name, word) for word in text.split()]
+            found += [(name, word) for word in text.split(None, WORDS)[:WORDS]]
         return found
 
     def _problem(self, message: str, name: str) -> None:

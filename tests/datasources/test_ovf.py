@@ -1,12 +1,10 @@
 """The OVF source: documents of many producers, volumes, guestinfo, and what is told apart."""
 
-import gzip
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -82,9 +80,11 @@ class Posing(Host):
     live = True
 
     def block_devices(self):
+        """The image files, as CD-ROM drives."""
         return [BlockDevice(f"sr{n}", str(path), 1, True, True) for n, path in enumerate(self.images)]
 
     def dmi(self, name):
+        """The vendor alone."""
         return self.vendor if name == "sys_vendor" else None
 
 
@@ -136,86 +136,6 @@ def test_no_property_section(host, tmp_path):
     path.write_text(f"{OPEN}><PlatformSection><Kind>X</Kind></PlatformSection></Environment>")
     with pytest.raises(SourceAbsent, match="PropertySection"):
         read(path, host)
-
-
-@pytest.mark.parametrize(
-    ("text", "place", "words"),
-    [
-        ("<Environment>\n  <PropertySection>", "2:20", "cut off"),
-        ('<Environment>\n<Property key="a" value="x & y"/></Environment>', "2:", "&amp;"),
-        ('<!DOCTYPE x [<!ENTITY a "b">]>\n<Environment/>', "1:1", "DOCTYPE"),
-        ("<Envelope/>", "1:1", "Envelope"),
-        ("<html><body>404</body></html>", "1:1", "html"),
-        ("<a>" * 40, "", "root"),
-        ("<Environment>" + "<a>" * 40, "", "deeper than 32"),
-        ("<Environment>" + "<a/>" * 100_001 + "</Environment>", "", "100000"),
-        ('<Environment><PropertySection a="1" a="2"/></Environment>', "1:", "duplicate attribute"),
-        ("<?xml version='1.0' encoding='klingon'?><Environment/>", "1:", "encoding"),
-        (b"<?xml version='1.0' encoding='utf-16'?><Environment/>", "1:", "UTF-8"),
-        (b"<Environment><PropertySection>\xe4</PropertySection></Environment>", "1:", "UTF-8"),
-        ("<Environment/>junk", "1:15", "junk"),
-        ("<" + " " * (4 * 1024 * 1024), "", "larger"),
-    ],
-)
-def test_unusable_document(text, place, words, host, tmp_path):
-    """What is malformed, hostile or no environment is invalid, with its place and what to do."""
-    path = tmp_path / "e.xml"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(SourceInvalid) as caught:
-        read(path, host)
-    assert words in str(caught.value)
-    assert (caught.value.where or "").startswith(f"{path}:{place}" if place else str(path))
-
-
-@pytest.mark.parametrize("ending", [b"", b"\0", b"\0" * 4096, b"\n\n", b"\0garbage", b"<!-- end -->\n"])
-def test_buffer_behind_document(ending, host, tmp_path):
-    """Zeros and what follows them, as a guestinfo buffer has, do not spoil a document."""
-    path = tmp_path / "e.xml"
-    path.write_bytes(environment(("hostname", "web1")) + ending)
-    assert read(path, host).properties["hostname"] == "web1"
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
-def test_unicode_encodings(encoding, host, tmp_path):
-    """A byte-order mark and UTF-16 are as good as plain UTF-8."""
-    path = tmp_path / "e.xml"
-    text = environment(("greeting", "Grüße")).decode()
-    path.write_bytes(text.encode(encoding))
-    assert read(path, host).properties["greeting"] == "Grüße"
-
-
-def test_latin1_declared(host, tmp_path):
-    """A declared encoding other than UTF-8 is honoured."""
-    path = tmp_path / "e.xml"
-    text = '<?xml version="1.0" encoding="iso-8859-1"?>' + environment(("greeting", "Grüße")).decode()
-    path.write_bytes(text.encode("latin-1"))
-    assert read(path, host).properties["greeting"] == "Grüße"
-
-
-def test_duplicate_property(host, tmp_path):
-    """Of a doubled key the last value counts, and it is said; a value of blanks is none."""
-    path = tmp_path / "e.xml"
-    path.write_bytes(environment(("a", "1"), ("a", "2"), ("b", "  "), ("c", "x"), ("c", "x")))
-    found = read(path, host)
-    assert found.properties == {"a": "2", "c": "x"}
-    assert [problem.field for problem in found.problems] == ["properties.a"]
-
-
-def test_secret_properties(host, tmp_path):
-    """Values whose name or form tells that they are secret never show."""
-    path = tmp_path / "e.xml"
-    path.write_bytes(
-        environment(
-            ("db.root_pwd", "s3cr3t"),
-            ("apiToken", "s3cr3t"),
-            ("guestinfo.ignition.config.data", "s3cr3t"),
-            ("cert", "-----BEGIN RSA PRIVATE KEY----- s3cr3t"),
-            ("compass", "north"),
-        )
-    )
-    found = read(path, host)
-    assert "s3cr3t" not in repr(found)
-    assert found.properties["compass"] == "north"
 
 
 @pytest.mark.parametrize("options", [["-J", "-r"], ["-r"], ["-J"], []])
@@ -289,7 +209,11 @@ heavy = {{"pycdlib", "yaml", "pyexpat", "json", "re", "typing", "dataclasses", "
 print(sorted(heavy & (set(sys.modules) - before)))
 """
     done = subprocess.run(
-        [sys.executable, "-S", "-c", program], cwd=SAMPLES.parent.parent.parent, capture_output=True, text=True, check=False
+        [sys.executable, "-S", "-c", program],
+        cwd=SAMPLES.parent.parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout.strip() == "[]", done.stderr
 
@@ -312,7 +236,7 @@ def test_seed_in_tree(host):
 
 
 def test_drives(folder, host, tmp_path):
-    """The drive that has the document is chosen, says so in words, and is known again until an earlier one has it too."""
+    """The drive that has the document is chosen, in words, and known again until an earlier one has it too."""
     other = tmp_path / "other"
     other.mkdir()
     (other / "readme").write_text("x")
@@ -340,100 +264,6 @@ def test_azure_drive_does_not_hide_ours(folder, host, tmp_path):
     assert ovf().read(Posing(host.root, first, second), Deadline(5)).location == str(second)
     with pytest.raises(SourceAbsent):
         ovf().read(Posing(host.root, first), Deadline(5))
-
-
-def test_guestinfo_environment(host, tools):
-    """The OVF environment comes out of guestinfo.ovfEnv, with zeros behind it."""
-    tools("vmware-rpctool", {"ovfEnv": environment(("hostname", "web1")) + b"\0\0"})
-    found = read("guestinfo", host)
-    assert (found.properties, found.location) == ({"hostname": "web1"}, "guestinfo")
-
-
-def test_guestinfo_beats_environment(host, tools):
-    """Plain guestinfo variables go before their equals in the OVF environment; the rest of it holds."""
-    metadata = {"instance-id": "0x10", "local-hostname": "direct", "public-keys": ["ssh-ed25519 A a"], "rack": 7}
-    tools(
-        "vmware-rpctool",
-        {
-            "ovfEnv": environment(("hostname", "form"), ("user-data", "#!/bin/sh"), ("timezone", "Europe/Paris")),
-            "metadata": b64encode(gzip.compress(json.dumps(metadata).encode())),
-            "metadata.encoding": "gz+b64",
-            "userdata": "#cloud-config\n{}\n",
-            "userdata.encoding": "---",
-            "vendordata": "---",
-        },
-    )
-    found = normalize(read("guestinfo", host), host, {})
-    assert (found.instance_id, found.hostname, found.timezone) == ("0x10", "direct", "Europe/Paris")
-    assert (found.user_data, found.vendor_data) == (b"#cloud-config\n{}", None)
-    assert found.properties["rack"] == "7"
-    assert found.origins["hostname"] == "guestinfo.metadata#/local-hostname"
-
-
-@pytest.mark.parametrize(
-    "metadata",
-    [
-        "instance-id: 1e3\nnetwork: {version: 2, ethernets: {a: {dhcp4: true}}}\n",
-        "instance-id: 1e3\nnetwork.encoding: base64\nnetwork: "
-        + b64encode(b"network:\n  version: 2\n  ethernets: {a: {dhcp4: true}}\n").decode(),
-        b64encode(b"instance-id: 1e3\nnetwork: {version: 2, ethernets: {a: {dhcp4: true}}}\n"),
-    ],
-)
-def test_guestinfo_metadata_alone(metadata, host, tools):
-    """guestinfo.metadata alone is an answer; its network may be a mapping or encoded, and an id keeps its spelling."""
-    tools("vmware-rpctool", {"metadata": metadata})
-    found = normalize(read("guestinfo", host), host, {})
-    assert found.instance_id == "1e3"
-    assert found.network == {"version": 2, "ethernets": {"a": {"dhcp4": True}}}
-
-
-def test_guestinfo_absent_unreachable_hanging(host, tools, tmp_path):
-    """No value is absent; a refused, a failing and a hanging tool are unreachable, with the tool's reason."""
-    tools("vmware-rpctool", {})
-    with pytest.raises(SourceAbsent, match="nothing"):
-        read("guestinfo", host)
-    tools("vmtoolsd", {"metadata": "---"}, otherwise="no", status=1)
-    (tmp_path / "bin/vmware-rpctool").write_text("#!/bin/sh\necho Permission denied >&2; exit 1\n")
-    with pytest.raises(SourceUnreachable, match="Permission denied"):
-        read("guestinfo", host)
-    for name in ("vmware-rpctool", "vmtoolsd"):
-        (tmp_path / "bin" / name).write_text("#!/bin/sh\nexec sleep 60\n")
-    with pytest.raises(SourceUnreachable, match="not done in time"):
-        ovf("guestinfo").read(host, Deadline(0.2))
-
-
-def test_guestinfo_second_tool(host, tools, tmp_path):
-    """Where rpctool is refused vmtoolsd is asked, and the refused one is not asked again."""
-    tools("vmware-rpctool", {}, otherwise="Permission denied")
-    tools("vmtoolsd", {"metadata": "instance-id: i-9\n"})
-    assert read("guestinfo", host).instance_id == "i-9"
-    assert (tmp_path / "vmware-rpctool.asked").read_text().split() == ["ovfEnv"]
-
-
-def test_guestinfo_unchanged(host, tools):
-    """Guestinfo is known again by its values."""
-    values = tools("vmware-rpctool", {"metadata": "instance-id: i-9\n"})
-    source = ovf("guestinfo")
-    fingerprint = source.read(host, Deadline(5)).fingerprint
-    assert source.unchanged(host, fingerprint)
-    (values / "userdata").write_text("#!/bin/sh\n")
-    assert not source.unchanged(host, fingerprint)
-
-
-def test_guestinfo_malformed(host, tools):
-    """A metadata document that cannot be used makes the answer invalid, with its place; broken user data only a problem."""
-    values = tools("vmware-rpctool", {"metadata": "a: [1\n"})
-    with pytest.raises(SourceInvalid) as caught:
-        read("guestinfo", host)
-    assert caught.value.where.startswith("guestinfo.metadata:")
-    (values / "metadata").write_text("- a\n")
-    with pytest.raises(SourceInvalid, match="mapping"):
-        read("guestinfo", host)
-    (values / "metadata").write_text("instance-id: a\n")
-    (values / "userdata").write_text("!!!")
-    (values / "userdata.encoding").write_text("base64")
-    found = read("guestinfo", host)
-    assert (found.user_data, [problem.field for problem in found.problems]) == (None, ["user_data"])
 
 
 def test_vmware_without_tools_or_value(folder, host, tools, tmp_path):

@@ -1,4 +1,4 @@
-"""The real judges: systemd-networkd and ifup, run on rendered files in namespaces of their own; the kernel's answer as JSON.
+"""The real judges: systemd-networkd and ifup, run on rendered files in namespaces of their own, and what became of it.
 
 Each adapter is one end of a veth pair whose other end is up. Nothing outside the namespaces is touched.
 """
@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-NETWORKD = next((path for path in ("/usr/lib/systemd/systemd-networkd", "/lib/systemd/systemd-networkd") if Path(path).exists()), "")
+NETWORKD = next(
+    (path for path in ("/usr/lib/systemd/systemd-networkd", "/lib/systemd/systemd-networkd") if Path(path).exists()), ""
+)
 SECONDS = 15
 
 # sysfs is mounted anew to show this namespace's adapters, read-only so that networkd does not wait for a udevd
@@ -69,11 +71,12 @@ class Kernel:
     def __init__(self, tree: Path) -> None:
         read = {name: json.loads((tree / name).read_text() or "[]") for name in ("addr", "4rule", "6rule")}
         self.links: dict[str, Any] = {link["ifname"]: link for link in read["addr"]}
-        routes = [
-            json.loads((tree / f"{family}routeshowtableall").read_text() or "[]")
-            for family in (4, 6)
+        routes = [json.loads((tree / f"{family}routeshowtableall").read_text() or "[]") for family in (4, 6)]
+        made = [
+            route
+            for route in routes[0] + routes[1]
+            if route.get("protocol") != "kernel" and route.get("table") != "local"
         ]
-        made = [route for route in routes[0] + routes[1] if route.get("protocol") != "kernel" and route.get("table") != "local"]
         self.routes: list[dict[str, Any]] = made
         self.rules = [rule for rule in read["4rule"] + read["6rule"] if rule["priority"] not in (0, 32766, 32767)]
         self.log = (tree / "log").read_text()
@@ -88,10 +91,10 @@ class Kernel:
 
     def route(self, to: str, table: int | None = None, **words: Any) -> dict[str, Any] | None:
         """The route to a network that has these words."""
+        words.update(dst=to, table=str(table or "main"))
         for route in self.routes:
-            if route["dst"] == to and route.get("table") == (str(table) if table else None):
-                if all(route.get(word) == value for word, value in words.items()):
-                    return route
+            if all(route.get(word) == value for word, value in words.items()):
+                return route
         return None
 
 
@@ -115,7 +118,44 @@ def _run(tree: Path, nics: dict[str, str], script: str, **environment: str) -> K
     spaces = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if subprocess.run([*spaces, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("needs the right to make network namespaces")
-    given = {**os.environ, "TREE": str(tree), "NICS": " ".join(f"{name}={mac}" for name, mac in nics.items()), **environment}
-    done = subprocess.run([*spaces, "bash", "-c", script], env=given, capture_output=True, text=True, timeout=SECONDS * 4, check=False)
+    given = {
+        **os.environ,
+        "TREE": str(tree),
+        "NICS": " ".join(f"{name}={mac}" for name, mac in nics.items()),
+        **environment,
+    }
+    done = subprocess.run(
+        [*spaces, "bash", "-c", script], env=given, capture_output=True, text=True, timeout=SECONDS * 4, check=False
+    )
     assert done.returncode == 0, done.stderr
     return Kernel(tree)
+
+
+def assert_routing(kernel: Kernel) -> None:
+    """The kernel has what tests/data/network/routing.yaml says, whoever put it there."""
+    assert kernel.addresses("eth0") == {"192.0.2.10/32", "10.1.0.5/24", "10.1.0.6/24", "2001:db8:1::5/64"}
+    assert kernel.addresses("br0") == {"10.2.0.1/24"}
+    assert (kernel.links["eth0"]["mtu"], kernel.links["br0"]["mtu"]) == (1400, 1450)
+    old = next(one for one in kernel.links["eth0"]["addr_info"] if one["local"] == "10.1.0.6")
+    assert (old["label"], old["preferred_life_time"]) == ("eth0:x", 0), old
+    outside = kernel.route("default", gateway="203.0.113.1", metric=50)
+    assert outside is not None
+    assert outside["flags"] == ["onlink"]
+    assert kernel.route("default", gateway="10.1.0.1", metric=150) is not None
+    assert kernel.route("default", gateway="2001:db8:1::1", metric=70) is not None
+    assert kernel.route("default", gateway="fe80::1", metric=90) is not None
+    other = kernel.route("10.9.0.0/16", 101, gateway="10.1.0.9", prefsrc="10.1.0.5")
+    assert other is not None
+    assert other["metrics"] == [{"mtu": 1300, "initcwnd": 20}]
+    assert kernel.route("2001:db8:9::/48", 101, gateway="2001:db8:1::9") is not None
+    assert kernel.route("10.8.0.0/16", dev="eth0", scope="link") is not None
+    assert kernel.route("10.7.0.0/16", type="blackhole") is not None
+    [v4, v6] = kernel.rules
+    assert (v4["priority"], v4["src"], v4["table"], v4["fwmark"]) == (30, "10.1.0.5", "101", "0x7")
+    assert (v6["priority"], v6["dst"], v6["dstlen"], v6["table"]) == (31, "2001:db8:9::", 48, "101")
+    assert kernel.links["eth1"]["master"] == "br0"
+    timers = {name: int(kernel.bridges[f"br0/bridge/{name}"]) for name in ("forward_delay", "hello_time", "max_age")}
+    assert timers == {"forward_delay": 400, "hello_time": 100, "max_age": 1200}
+    assert kernel.bridges["br0/bridge/priority"] == "8192"
+    port = kernel.links["eth1"]["linkinfo"]["info_slave_data"]
+    assert (port["cost"], port["priority"]) == (9, 5)

@@ -53,7 +53,12 @@ def test_name_and_mac_of_their_own():
 
 def test_values():
     """Mask or prefix, several servers, domains and a gateway find their places."""
-    values = {**STATIC, "gateway": "10.0.0.1", "DNS": "10.0.0.2, 10.0.0.3;2001:db8::1", "searchpath": "a.example b.example"}
+    values = {
+        **STATIC,
+        "gateway": "10.0.0.1",
+        "DNS": "10.0.0.2, 10.0.0.3;2001:db8::1",
+        "searchpath": "a.example b.example",
+    }
     assert ethernets(values)["nic0"] == {
         "match": {"name": "e*"},
         "dhcp4": False,
@@ -92,7 +97,7 @@ def test_routes():
 
 
 def test_dhcp():
-    """DHCP is asked for by method, by the word in place of an address, or by leaving the address blank beside servers."""
+    """DHCP is asked for by method, by the word in place of an address, or by a blank address beside servers."""
     assert ethernets({"bootproto": "DHCP", **STATIC})["nic0"] == {"match": {"name": "e*"}, "dhcp4": True}
     assert ethernets({"ip0": "dhcp"})["nic0"]["dhcp4"] is True
     assert ethernets({"DNS": "10.0.0.2"})["nic0"] == {
@@ -132,7 +137,10 @@ def test_servers_of_no_adapter():
         {"bootproto": "sometimes"},
         {"guestinfo.interface.0.mac": "no mac"},
         {"guestinfo.interface.0.name": "../../etc"},
-        {"guestinfo.interface.0.route.0.gateway": "10.0.0.1", "guestinfo.interface.0.route.0.destination": "::/0"},
+        {
+            "guestinfo.interface.0.route.0.gateway": "10.0.0.1",
+            "guestinfo.interface.0.route.0.destination": "2001:db8::/32",
+        },
     ],
 )
 def test_bad_value_is_reported_and_the_rest_holds(wrong):

@@ -1,0 +1,12 @@
+"""Where our own things lie in a tree."""
+
+FOLDER = "/var/lib/ovfinit"
+INSTANCES = f"{FOLDER}/instances"
+LINK = f"{FOLDER}/instance"
+RUN = "/run/ovfinit"
+LOG = "/var/log/ovfinit.log"
+OUTPUT = "/var/log/ovfinit-output.log"
+SETTINGS = "/etc/ovfinit/ovfinit.yaml"
+DROPINS = "/etc/ovfinit/ovfinit.yaml.d"
+DISABLED = "/etc/ovfinit/disabled"
+PLUGINS = "/etc/ovfinit/datasources"

@@ -1,0 +1,245 @@
+"""`make bench`: what the program costs, in multiples of a Python that does nothing.
+
+Every figure is of a whole process, from its start to its end. In each round all cases run once, one after the other,
+so that a busy moment hits them alike; the bare `python3 -c pass` is one of them. Printed are medians over the rounds,
+with the smallest and the largest value.
+
+How it is measured: the child is waited for with WNOWAIT, so that it stays a zombie whose process clock
+(clock_getcpuclockid(3)) still tells the CPU time of all its threads, and of it alone. wait4(2) then adds the programs
+that it started and waited for (useradd, ssh-keygen); the difference is their column. The peak of resident memory is
+wait4's ru_maxrss, the largest of the process and of what it started. Linux counts the forked copy of this very script
+into it; that floor is measured too, and stays below a bare Python because this script imports nearly nothing.
+
+The interpreter is the virtual environment's in an empty environment of its own, with the same packages on PYTHONPATH.
+An editable install (and whatever else left a .pth file) runs code at every start of Python, of `pass` too, which would
+make our multiples look smaller than they are.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.dirname(HERE)
+CHECKOUT = os.path.dirname(TESTS)
+SYSTEM_PYTHON = os.path.realpath(sys.executable)
+PACKAGES = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+    "LANG": "C.UTF-8",
+    "PYTHONPATH": ":".join([CHECKOUT, *PACKAGES]),
+}
+# what an installed /usr/bin/ovfinit does
+PROGRAM = "import sys; from ovfinit.cli import main; sys.exit(main())"
+BARE = "`python3 -c pass`"
+ROUNDS = 17
+
+# name → (most CPU, most memory) that issue 2 allows, in multiples of the bare start; None: told for scale only
+CASES: dict[str, tuple[float | None, float | None]] = {
+    BARE: (None, None),
+    "`ovfinit --help`": (3, None),
+    "`status`": (3, None),
+    "`show --from seed:DIR`": (6, None),
+    "first `apply` from an OVF ISO": (10, 2.5),
+    "the same again, nothing changed": (6, 2.5),
+    "first `apply` from a metadata URL": (18, None),
+    "the same again from the URL": (None, None),
+    "`import cloudinit.cmd.main`": (None, None),
+}
+
+
+class Sample:
+    """One process: seconds of CPU of its own, of the programs it started, and its peak memory in KiB."""
+
+    def __init__(self, own: float, started: float, peak: int) -> None:
+        self.own, self.started, self.peak = own, started, peak
+
+
+def run(words: list[str], folder: str, *, loud: bool = True) -> Sample | None:
+    """Run a program to its end in that folder; None, after its words were shown, if it failed."""
+    output = os.path.join(folder, "output")
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chdir(folder)
+            descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            os.dup2(descriptor, 1)
+            os.dup2(descriptor, 2)
+            os.execve(words[0], words, ENVIRONMENT)
+        finally:
+            os._exit(127)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    # the clock id that clock_getcpuclockid(3) makes of a process id
+    own = time.clock_gettime(~child << 3 | 2)
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        if loud:
+            print(f"bench: {' '.join(words)} ended with {os.waitstatus_to_exitcode(status)}:", file=sys.stderr)
+            with open(output, errors="replace") as file:
+                print(file.read(), file=sys.stderr)
+        return None
+    return Sample(own, max(0.0, usage.ru_utime + usage.ru_stime - own), usage.ru_maxrss)
+
+
+def make_python(folder: str) -> str:
+    """An empty virtual environment: the interpreter without anybody's start-up hooks."""
+    os.makedirs(f"{folder}/python/bin")
+    with open(f"{folder}/python/pyvenv.cfg", "w") as file:
+        file.write(f"home = {os.path.dirname(SYSTEM_PYTHON)}\ninclude-system-site-packages = false\n")
+    os.symlink(SYSTEM_PYTHON, f"{folder}/python/bin/python3")
+    return f"{folder}/python/bin/python3"
+
+
+def command(python: str, name: str, url: str) -> list[str]:
+    """The words of a case. `tree` is the round's own copy of a fresh tree for the ISO, `cloud` the one for the URL."""
+    words = {
+        "`ovfinit --help`": "--help",
+        "`status`": "status --root tree",
+        "`show --from seed:DIR`": f"show --root fresh --from seed:{TESTS}/demo/input/seed",
+        "first `apply` from an OVF ISO": "apply --root tree --from ovf:env.iso",
+        "the same again, nothing changed": "apply --root tree --from ovf:env.iso",
+        "first `apply` from a metadata URL": f"apply --root cloud --from ec2:{url}",
+        "the same again from the URL": f"apply --root cloud --from ec2:{url}",
+    }
+    code = {BARE: "pass", "`import cloudinit.cmd.main`": "import cloudinit.cmd.main"}
+    return [python, "-c", *([code[name]] if name in code else [PROGRAM, *words[name].split()])]
+
+
+def make_input(folder: str) -> None:
+    """The ISO and the fresh tree of `make demo`; called in a process of its own, so that pycdlib stays out of ours."""
+    sys.path.insert(0, os.path.join(TESTS, "demo"))
+    from pathlib import Path
+
+    from demo import make_iso, make_tree  # type: ignore[import-not-found,unused-ignore]
+
+    make_iso(Path(folder, "env.iso"))
+    make_tree(Path(folder, "fresh"))
+
+
+def start_server(python: str, folder: str) -> tuple[int, str]:
+    """The metadata server of the tests in a process of its own: (process id, URL)."""
+    log = os.path.join(folder, "server")
+    words = [python, f"{TESTS}/metadata_server.py", f"{TESTS}/demo/input/ec2.json", "--port", "0"]
+    child = os.fork()
+    if child == 0:
+        try:
+            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT, 0o600)
+            os.dup2(descriptor, 2)
+            os.execve(words[0], [*words, "--log", os.devnull], ENVIRONMENT)
+        finally:
+            os._exit(127)
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if os.path.exists(log):
+            with open(log) as file:
+                text = file.read()
+            if text.endswith("\n"):
+                return child, text.split()[-1]
+        time.sleep(0.02)
+    sys.exit("bench: the metadata server did not start")
+
+
+def measure(python: str, folder: str, url: str, rounds: int) -> dict[str, list[Sample]]:
+    """The samples of all cases; the first round only warms the caches and is thrown away."""
+    samples: dict[str, list[Sample]] = {name: [] for name in CASES}
+    for number in range(rounds + 1):
+        for tree in ("tree", "cloud"):
+            run(["/bin/rm", "-rf", tree], folder)
+            run(["/bin/cp", "-a", "fresh", tree], folder)
+        # every other case needs the tree that the first apply makes
+        order = [BARE, *(name for name in CASES if "apply" in name or "again" in name)]
+        for name in [*order, *(name for name in CASES if name not in order)]:
+            foreign = "cloudinit" in name
+            if foreign and not samples[name] and number:
+                continue
+            sample = run(command(python, name, url), folder, loud=not foreign)
+            if sample is not None and number:
+                samples[name].append(sample)
+            elif sample is None and not foreign:
+                sys.exit(1)
+            elif sample is not None and foreign:
+                samples[name].append(sample)
+        print(f"\r{number}/{rounds}", end="" if number < rounds else "\r", file=sys.stderr, flush=True)
+    return samples
+
+
+def median(values: list[float]) -> float:
+    """The middle value, the mean of both where there are two."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def spread(values: list[float], unit: float, form: str = ".1f") -> str:
+    """`median (smallest–largest)` in that unit."""
+    return f"{median(values) / unit:{form}} ({min(values) / unit:{form}}–{max(values) / unit:{form}})"
+
+
+def table(samples: dict[str, list[Sample]]) -> str:
+    """The Markdown table."""
+    bare_cpu = median([sample.own for sample in samples[BARE]])
+    bare_peak = median([sample.peak for sample in samples[BARE]])
+    lines = [
+        "| case | own CPU, × bare | target | own CPU, ms | programs it starts, ms | peak memory, × bare | target |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, (most, most_peak) in CASES.items():
+        taken = samples[name]
+        if not taken:
+            continue
+        own = [sample.own for sample in taken]
+        started = median([sample.started for sample in taken]) * 1000
+        peak = median([sample.peak for sample in taken])
+        cells = [
+            name,
+            spread(own, bare_cpu),
+            _target(median(own) / bare_cpu, most),
+            spread(own, 0.001),
+            f"{started:.1f}" if started >= 0.05 else "",
+            f"{peak / bare_peak:.2f} ({peak / 1024:.1f} MiB)",
+            _target(peak / bare_peak, most_peak),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _target(value: float, most: float | None) -> str:
+    return "" if most is None else f"≤ {most:g}{'' if value <= most else ', missed'}"
+
+
+def main() -> int:
+    """Measure and print; the only failures are those of the program."""
+    if sys.argv[1:2] == ["--input"]:
+        make_input(sys.argv[2])
+        return 0
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    folder = f"/tmp/ovfinit-bench-{os.getpid()}"
+    os.mkdir(folder, 0o700)
+    server = 0
+    try:
+        python = make_python(folder)
+        if run([python, os.path.abspath(__file__), "--input", folder], folder) is None:
+            return 1
+        floor = run(["/bin/true"], folder)
+        server, url = start_server(python, folder)
+        samples = measure(python, folder, url, rounds)
+    finally:
+        if server:
+            os.kill(server, 15)
+            os.waitpid(server, 0)
+        run(["/bin/rm", "-rf", folder], "/tmp", loud=False)
+    version = ".".join(map(str, sys.version_info[:3]))
+    account = "root" if os.geteuid() == 0 else "an ordinary user, for whom accounts are deferred"
+    print(f"Python {version} on {os.cpu_count()} cores, as {account}; medians of {rounds} rounds (smallest–largest).\n")
+    print(table(samples))
+    if floor is not None and floor.peak >= median([sample.peak for sample in samples[BARE]]):
+        print("\nPeak memory says nothing here: this script itself is larger than a bare Python.")
+    if not samples["`import cloudinit.cmd.main`"]:
+        print("\nNo cloud-init is importable here, so its row is left out.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

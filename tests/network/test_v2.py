@@ -1,0 +1,399 @@
+"""Netplan version 2 into the model: what is understood, and how every mistake is named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ovfinit.network import v2
+from ovfinit.network.model import Address, Bond, Bridge, Dummy, Ethernet, Match, Parsed, Route, Rule, Vlan
+
+
+def ethernet(**settings: Any) -> Parsed:
+    """A document with one adapter called eth0; `_` in keys stands for `-`."""
+    return v2.parse(
+        {"version": 2, "ethernets": {"eth0": {key.replace("_", "-"): value for key, value in settings.items()}}}
+    )
+
+
+def errors(parsed: Parsed) -> list[str]:
+    """All mistakes as texts."""
+    return [str(finding) for finding in parsed.errors]
+
+
+def test_plain_static_adapter() -> None:
+    """Addresses, name servers and a default route arrive in canonical spelling."""
+    parsed = ethernet(
+        addresses=["192.0.2.10/24", "2001:DB8:0::10/64"],
+        nameservers={"addresses": ["192.0.2.53"], "search": ["example.org"]},
+        routes=[{"to": "default", "via": "192.0.2.1", "metric": 100}],
+    )
+    assert (parsed.errors, parsed.warnings, parsed.deprecations) == ((), (), ())
+    assert parsed.network.devices == (
+        Ethernet(
+            "eth0",
+            addresses=(Address("192.0.2.10", 24), Address("2001:db8::10", 64)),
+            routes=(Route("0.0.0.0/0", "192.0.2.1", metric=100),),
+            nameservers=("192.0.2.53",),
+            search=("example.org",),
+        ),
+    )
+
+
+def test_top_network_key_is_optional() -> None:
+    """The mapping is understood with the `network:` key of a file, and paths then start with it."""
+    parsed = v2.parse({"network": {"version": 2, "ethernets": {"eth0": {"mtu": "big"}}}})
+    assert [device.id for device in parsed.network.devices] == ["eth0"]
+    assert parsed.errors[0].dotted == "network.ethernets.eth0.mtu"
+    assert parsed.errors[0].path == ("network", "ethernets", "eth0", "mtu")
+
+
+def test_gateway_keys_are_understood_and_deprecated() -> None:
+    """gateway4 and gateway6 become default routes, with advice on how to write them today."""
+    parsed = ethernet(addresses=["192.0.2.10/24", "2001:db8::10/64"], gateway4="192.0.2.1", gateway6="2001:db8::1")
+    assert parsed.network.devices[0].routes == (Route("0.0.0.0/0", "192.0.2.1"), Route("::/0", "2001:db8::1"))
+    assert [finding.dotted for finding in parsed.deprecations] == ["ethernets.eth0.gateway4", "ethernets.eth0.gateway6"]
+    assert "routes: [{to: default, via: 192.0.2.1}]" in str(parsed.deprecations[0])
+
+
+@pytest.mark.parametrize(
+    ("to", "via", "expected"),
+    [
+        ("default", "10.0.0.1", "0.0.0.0/0"),
+        ("0.0.0.0/0", "10.0.0.1", "0.0.0.0/0"),
+        ("default", "fe80::1", "::/0"),
+        ("::/0", "fe80::1", "::/0"),
+        ("10.1.2.3/8", "10.0.0.1", "10.0.0.0/8"),
+        ("10.1.2.3", "10.0.0.1", "10.1.2.3/32"),
+    ],
+)
+def test_route_destinations(to: str, via: str, expected: str) -> None:
+    """Every spelling of a destination becomes one network without host bits."""
+    assert ethernet(routes=[{"to": to, "via": via}]).network.devices[0].routes[0].to == expected
+
+
+def test_address_with_label_and_lifetime() -> None:
+    """An address may be a mapping of itself to its label and lifetime."""
+    parsed = ethernet(
+        addresses=[{"10.0.0.1/8": {"label": "eth0:a", "lifetime": 0}}, {"10.0.0.2/8": {"lifetime": "forever"}}]
+    )
+    assert parsed.network.devices[0].addresses == (
+        Address("10.0.0.1", 8, "eth0:a", "0"),
+        Address("10.0.0.2", 8, None, "forever"),
+    )
+
+
+def test_policy_rules_and_overrides() -> None:
+    """Routing policy and DHCP overrides are read in full."""
+    device = ethernet(
+        dhcp4=True,
+        dhcp_identifier="mac",
+        dhcp4_overrides={"use-dns": False, "route-metric": 200, "use-domains": "route", "hostname": "web1"},
+        routing_policy=[{"from": "10.0.0.0/8", "table": 101, "priority": 5, "mark": 1, "type-of-service": 4}],
+    ).network.devices[0]
+    assert device.rules == (Rule("10.0.0.0/8", None, 101, 5, 1, 4),)
+    options = device.dhcp4_options
+    assert (options.use_dns, options.route_metric, options.use_domains, options.hostname) == (
+        False,
+        200,
+        "route",
+        "web1",
+    )
+    assert device.identifier == "mac"
+
+
+def test_all_kinds_of_devices_in_order() -> None:
+    """Devices come out after those they stand on, whatever the order of the document."""
+    parsed = v2.parse(
+        {
+            "version": 2,
+            "vlans": {"a-vlan": {"id": 7, "link": "br0"}},
+            "bridges": {"br0": {"interfaces": ["bond0"], "parameters": {"stp": True, "forward-delay": "4s"}}},
+            "bonds": {
+                "bond0": {
+                    "interfaces": ["eth0", "eth1"],
+                    "parameters": {"mode": "802.3ad", "mii-monitor-interval": 100},
+                }
+            },
+            "ethernets": {"eth1": None, "eth0": {}},
+            "dummy-devices": {"dm0": {"addresses": ["10.0.0.1/32"]}},
+        }
+    )
+    assert parsed.errors == ()
+    assert [type(device) for device in parsed.network.devices] == [Dummy, Ethernet, Ethernet, Bond, Bridge, Vlan]
+    bond, bridge, vlan = parsed.network.devices[3:]
+    assert isinstance(bond, Bond)
+    assert (bond.parameters.mode, bond.parameters.mii_monitor_interval) == ("802.3ad", 100)
+    assert isinstance(bridge, Bridge)
+    assert bridge.parameters.forward_delay == 4000
+    assert isinstance(vlan, Vlan)
+    assert (vlan.tag, vlan.link) == (7, "br0")
+    assert parsed.network.master_of(bond) is bridge
+
+
+def test_former_bond_words_are_understood() -> None:
+    """Netplan's former spellings of bond parameters still count."""
+    words = {"all-slaves-active": True, "packets-per-slave": 3, "gratuitious-arp": 2}
+    bond = v2.parse({"version": 2, "bonds": {"bond0": {"parameters": words}}}).network.devices[0]
+    assert isinstance(bond, Bond)
+    own = bond.parameters
+    assert (own.all_members_active, own.packets_per_member, own.gratuitous_arp) == (True, 3, 2)
+
+
+def test_match() -> None:
+    """Hardware is described by pattern, address and drivers; the id is then any word."""
+    description = {"name": "en*", "macaddress": "52-54-00-AB-cd-EF", "driver": ["virtio_net", "e1000*"]}
+    document = {
+        "version": 2,
+        "ethernets": {"private-network-of-the-tenant": {"match": description, "set-name": "lan0"}},
+    }
+    [device] = v2.parse(document).network.devices
+    assert device.match == Match("en*", "52:54:00:ab:cd:ef", ("virtio_net", "e1000*"))
+    assert device.name == "lan0"
+
+
+def test_hardware_address_that_yaml_took_for_a_number() -> None:
+    """An unquoted 52:54:00:12:34:56 is a number to YAML 1.1, and is read back."""
+    number = ((((52 * 60 + 54) * 60 + 0) * 60 + 12) * 60 + 34) * 60 + 56
+    assert ethernet(macaddress=number).network.devices[0].macaddress == "52:54:00:12:34:56"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            {"addresses": ["10.0.0.1/8", "10.0.0.1/99"]},
+            "addresses[1]: '10.0.0.1/99' is not an address with prefix length",
+        ),
+        ({"addresses": ["10.0.0.1"]}, "addresses[0]: '10.0.0.1' is not an address with prefix length"),
+        (
+            {"addresses": ["10.0.0.1/8\nDNS=6.6.6.6"]},
+            "addresses[0]: '10.0.0.1/8\\nDNS=6.6.6.6' is not an address with prefix length",
+        ),
+        ({"addresses": ["10.0.0.1\0/8"]}, "addresses[0]: '10.0.0.1\\x00/8' is not an address with prefix length"),
+        ({"addresses": "10.0.0.1/8"}, "addresses: must be a list, not a text"),
+        (
+            {"addresses": [{"10.0.0.1/8": {"label": "a]b"}}]},
+            "addresses[0].10.0.0.1/8.label: 'a]b' is not a label: at most 15 letters, digits and . _ - : @ +",
+        ),
+        ({"mtu": 9.5}, "mtu: 9.5 is not a whole number from 68 to 65535"),
+        ({"mtu": True}, "mtu: True is not a whole number from 68 to 65535"),
+        ({"dhcp4": "perhaps"}, "dhcp4: 'perhaps' is neither true nor false"),
+        ({"gateway4": "fe80::1"}, "gateway4: 'fe80::1' is not an IPv4 address"),
+        (
+            {"macaddress": "52:54:00:12:34"},
+            "macaddress: '52:54:00:12:34' is not a hardware address such as 52:54:00:12:34:56",
+        ),
+        (
+            {"nameservers": {"addresses": ["dns.example.org"]}},
+            "nameservers.addresses[0]: 'dns.example.org' is not an IP address",
+        ),
+        ({"nameservers": {"search": ["a b"]}}, "nameservers.search[0]: 'a b' is not a domain name"),
+        ({"nameservers": ["1.1.1.1"]}, "nameservers: must be a mapping, not a list"),
+        ({"routes": [{"via": "10.0.0.1"}]}, "routes[0]: a route needs `to`: default, or a network"),
+        ({"routes": [{"to": "10.0.0.0/8"}]}, "routes[0]: a route needs `via`, or `scope: link` if there is no gateway"),
+        (
+            {"routes": [{"to": "10.0.0.0/8", "via": "fe80::1"}]},
+            "routes[0].via: fe80::1 is not of the same family as 10.0.0.0/8",
+        ),
+        (
+            {"routes": [{"to": "default", "via": "10.0.0.1", "metric": -1}]},
+            "routes[0].metric: -1 is not a whole number from 0 to 4294967295",
+        ),
+        ({"routing-policy": [{"from": "10.0.0.0/8"}]}, "routing-policy[0]: a rule needs `table`"),
+        ({"routing-policy": [{"table": 5}]}, "routing-policy[0]: a rule needs `from` or `to`"),
+        ({"link-local": ["ipv5"]}, "link-local[0]: 'ipv5' is not one of ipv4, ipv6"),
+        ({"dhcp4-overrides": {"hostname": "a\nb"}}, "dhcp4-overrides.hostname: 'a\\nb' is not a domain name"),
+    ],
+)
+def test_mistakes_are_named_and_cost_only_themselves(settings: dict[str, Any], expected: str) -> None:
+    """A mistake is named with its path; the adapter and its other settings stay."""
+    parsed = ethernet(**settings, ipv6_privacy=True)
+    assert f"ethernets.eth0.{expected}" in errors(parsed)
+    assert parsed.network.devices[0].ipv6_privacy is True
+    assert parsed.network.devices[0].routes == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"match": ["eth0"]}, "match: must be a mapping, not a list"),
+        (
+            {"match": {"macaddress": "eth0"}},
+            "match.macaddress: 'eth0' is not a hardware address such as 52:54:00:12:34:56",
+        ),
+        ({"match": {"name": "eth0 !lo"}}, "match.name: 'eth0 !lo' is not a name or shell pattern such as en*"),
+        ({"match": {"name": "!lo"}}, "match.name: '!lo' is not a name or shell pattern such as en*"),
+        ({"set-name": "lan0"}, "set-name: needs `match`, which says what is to be renamed"),
+        (
+            {"match": {}, "set-name": "a-name-too-long-for-linux"},
+            "set-name: 'a-name-too-long-for-linux' is longer than the 15 characters of an interface's name",
+        ),
+    ],
+)
+def test_mistakes_about_which_device_cost_the_device(settings: dict[str, Any], expected: str) -> None:
+    """Nothing is configured when it is unclear on which adapter."""
+    parsed = ethernet(**settings)
+    assert errors(parsed) == [f"ethernets.eth0.{expected}"]
+    assert parsed.network.devices == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        ".",
+        "",
+        "a/b",
+        "../../x",
+        "eth 0",
+        "eth0\n",
+        "a]b",
+        "-eth0",
+        "eth0;id",
+        "$x",
+        "12",
+        "all",
+        "abcdefghijklmnop",
+        7,
+    ],
+)
+def test_hostile_names_become_no_file(name: object) -> None:
+    """An id that cannot be an interface's name, or could leave its folder, is refused."""
+    parsed = v2.parse({"version": 2, "ethernets": {name: {"dhcp4": True}}})
+    assert parsed.network.devices == ()
+    assert len(parsed.errors) == 1
+    assert "\n" not in str(parsed.errors[0])
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"version": 1, "config": []}, "version: 1 of the network configuration is not understood, only 2 is"),
+        ({"config": [{"type": "physical"}]}, "version: 1 of the network configuration is not understood, only 2 is"),
+        ({"version": "2"}, "version: '2' of the network configuration is not understood, only 2 is"),
+        ({"version": True}, "version: True of the network configuration is not understood, only 2 is"),
+        ([], "must be a mapping, not a list"),
+        ("network", "must be a mapping, not a text"),
+        (None, "must be a mapping, not nothing"),
+        ({"version": 2, "ethernets": ["eth0"]}, "ethernets: must be a mapping, not a list"),
+        ({"version": 2, "ethernets": {"eth0": "dhcp"}}, "ethernets.eth0: must be a mapping, not a text"),
+        ({"version": 2, "vlans": {"v": {"id": 5}}}, "vlans.v: a VLAN needs `link`"),
+        (
+            {"version": 2, "vlans": {"v": {"id": 4095, "link": "v"}}},
+            "vlans.v.id: 4095 is not a whole number from 0 to 4094",
+        ),
+        ({"version": 2, "vlans": {"v": {"id": 5, "link": "eth9"}}}, "vlans.v.link: no device is called eth9"),
+        (
+            {"version": 2, "vlans": {"v": {"id": 5, "link": "v"}}},
+            "vlans.v: stands on itself, or on a device that is left out",
+        ),
+        (
+            {"version": 2, "bonds": {"b": {"parameters": {"primary": "x"}}}},
+            "bonds.b.parameters.primary: x is not one of the bond's interfaces",
+        ),
+        (
+            {"version": 2, "bonds": {"b": {"parameters": {"mode": "fast"}}}},
+            "bonds.b.parameters.mode: 'fast' is not one of " + ", ".join(v2.MODES),
+        ),
+        ({"version": 2, "bonds": {"b": {"interfaces": ["x"]}}}, "bonds.b.interfaces[0]: no device is called x"),
+    ],
+)
+def test_documents_that_are_wrong_as_a_whole(document: object, expected: str) -> None:
+    """Other versions, wrong types and dangling references are plain errors."""
+    assert errors(v2.parse(document)) == [expected]
+
+
+def test_devices_that_stand_on_each_other() -> None:
+    """A circle of devices is refused as a whole; what is not in it stays."""
+    parsed = v2.parse(
+        {
+            "version": 2,
+            "ethernets": {"eth0": {}},
+            "bridges": {"br0": {"interfaces": ["v"]}},
+            "vlans": {"v": {"id": 1, "link": "br0"}},
+        }
+    )
+    assert [device.id for device in parsed.network.devices] == ["eth0"]
+    assert {finding.dotted for finding in parsed.errors} == {"bridges.br0", "vlans.v"}
+
+
+def test_a_member_has_one_master() -> None:
+    """An adapter that two bridges claim goes to the first, and the second claim is an error."""
+    bridges = {"br0": {"interfaces": ["eth0"]}, "br1": {"interfaces": ["eth0"]}}
+    parsed = v2.parse({"version": 2, "ethernets": {"eth0": {}}, "bridges": bridges})
+    assert errors(parsed) == ["bridges.br1.interfaces[0]: eth0 is part of br0 already"]
+    master = parsed.network.master_of(parsed.network.devices[1])
+    assert master is not None
+    assert master.id == "br0"
+
+
+def test_two_devices_of_one_name() -> None:
+    """One id in two kinds, or a set-name that is taken, is an error."""
+    document = {
+        "version": 2,
+        "ethernets": {"x": {}, "y": {"match": {"name": "z"}, "set-name": "x"}},
+        "bonds": {"x": {}},
+    }
+    assert errors(v2.parse(document)) == [
+        "ethernets.y: would be called x, and so is x",
+        "bonds.x: another device is called x already",
+    ]
+
+
+def test_unknown_keys_are_warnings_with_their_path() -> None:
+    """What we do not know is left out and named; the rest holds."""
+    parsed = v2.parse(
+        {
+            "version": 2,
+            "renderer": "NetworkManager",
+            "tunnels": {"t": {}},
+            "ethernets": {"eth0": {"dhcp4": True, "dchp6": True, "dhcp4-overrides": {"use-magic": 1}, 5: 6}},
+        }
+    )
+    assert parsed.errors == ()
+    assert [str(finding) for finding in parsed.warnings] == [
+        "renderer: is not followed: network.renderer in ovfinit.yaml chooses it",
+        "ethernets.eth0.dhcp4-overrides.use-magic: is not known, left out",
+        "ethernets.eth0.dchp6: is not known, left out",
+        "ethernets.eth0.5: is not known, left out",
+        "tunnels: is not supported, left out",
+    ]
+    assert parsed.network.devices[0].dhcp4
+
+
+def test_disabled_and_empty() -> None:
+    """`config: disabled` says so; a document without devices is no mistake."""
+    assert v2.parse({"config": "disabled"}).network.disabled
+    assert v2.parse({"network": {"config": "disabled"}}).network.disabled
+    parsed = v2.parse({"version": 2, "renderer": "networkd"})
+    assert (parsed.network.devices, parsed.errors, parsed.warnings) == ((), (), ())
+    assert str(v2.parse({"ethernets": {}}).warnings[0]) == "version: is missing, taken for 2"
+
+
+def test_huge_documents_are_bounded() -> None:
+    """Neither devices nor items nor messages grow without bounds."""
+    many = v2.parse({"version": 2, "ethernets": {f"e{index}": {"mtu": "x"} for index in range(3000)}})
+    assert len(many.network.devices) == v2.DEVICES_LIMIT
+    assert len(many.errors) == 100
+    assert errors(ethernet(addresses=["10.0.0.1/8"] * 5000)) == ["ethernets.eth0.addresses: has more than 4096 items"]
+    assert len(errors(ethernet(gateway4="9" * 10**6))[0]) < 200
+
+
+def test_numbers_and_flags_in_quotes() -> None:
+    """Netplan takes the text of a scalar, quoted or not; so do we."""
+    device = ethernet(mtu="1400", dhcp4="yes", optional="off").network.devices[0]
+    assert (device.mtu, device.dhcp4, device.optional) == (1400, True, False)
+
+
+def test_on_link_gateways() -> None:
+    """A gateway outside all own networks is on-link; inside, link-local or said otherwise it is not touched."""
+    device = ethernet(addresses=["192.0.2.10/32", "10.0.0.5/24"]).network.devices[0]
+    assert device.on_link(Route("0.0.0.0/0", "203.0.113.1"))
+    assert not device.on_link(Route("0.0.0.0/0", "203.0.113.1", on_link=False))
+    assert not device.on_link(Route("0.0.0.0/0", "10.0.0.1"))
+    assert device.on_link(Route("0.0.0.0/0", "10.0.0.1", on_link=True))
+    assert not device.on_link(Route("::/0", "fe80::1"))
+    assert not device.on_link(Route("::/0", "2001:db8::1"))
+    assert not device.on_link(Route("10.0.0.0/8"))
