@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 
 from .errors import SourceInvalid
@@ -99,10 +98,12 @@ def _payload(value: object, name: str, where: str) -> bytes:
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, dict) and set(value) == {"base64"} and isinstance(value["base64"], str):
-        try:
-            return a2b_base64("".join(value["base64"].split()), strict_mode=True) if value["base64"] else b""
-        except (Base64Error, ValueError) as error:
-            raise SourceInvalid(f"{name}.base64 is not base64", where=where) from error
+        from .userdata.content import unwrap
+
+        decoded = unwrap(value["base64"]) if value["base64"] else b""
+        if decoded is None:
+            raise SourceInvalid(f"{name}.base64 is not base64", where=where)
+        return decoded
     raise SourceInvalid(f'{name} must be a text or {{"base64": "…"}}', where=where)
 
 

@@ -134,9 +134,11 @@ class Medium:
         """True if the ranges of a footprint hold the same bytes as when it was taken; InputError as above."""
         try:
             ranges = [(int(offset), int(size)) for offset, size in footprint["ranges"]]
-            if footprint["size"] != self.size or sum(size for _, size in ranges) > MAX_BYTES:
+            if footprint["size"] != self.size or min(min(pair) for pair in ranges) < 0:
                 return False
-            return bool(ranges) and self._digest(ranges) == footprint["sha256"]
+            if sum(size for _, size in ranges) > MAX_BYTES:
+                return False
+            return self._digest(ranges) == str(footprint["sha256"])
         except (KeyError, TypeError, ValueError):
             return False
 

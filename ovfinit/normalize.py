@@ -111,7 +111,7 @@ class _Work:
             value = (fields[field] or "").strip()
             fields[field] = value or None
             if not set(value) <= allowed or len(value) > 64 or ".." in value or value.startswith(("/", "-")):
-                self._refuse(field, "is not one that could be set")
+                self._refuse(field, f"is not a {field} that could be set")
         for field in ("username", "platform", "region", "availability_zone", "instance_type"):
             value = (fields[field] or "").strip()
             fields[field] = value or None

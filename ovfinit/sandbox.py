@@ -70,17 +70,15 @@ class PythonPlugin(Datasource):
             answer = source.read(host, deadline)
             if not isinstance(answer, Metadata):
                 raise self._wrong("read", "Metadata", answer, source)
-            from .normalize import normalize
+            from .typed import typed
 
             try:
-                # the same checks as for every source, while we still know whom to blame
-                checked = normalize(answer, host, {})
+                # wrong types are found while we still know whom to blame
+                return document.private(typed(answer))
             except SourceInvalid as error:
                 raise PluginError(
                     f"read(): {error.message}", where=self._line("read", source), remedy=error.remedy
                 ) from error
-            # an id that was derived is derived again, from all that the chain knows
-            return document.private(checked if answer.instance_id is not None else checked.with_(instance_id=None))
 
         return document.restore(_call(ask, deadline, self.path, "read()"))
 

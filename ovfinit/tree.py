@@ -86,9 +86,11 @@ class Tree:
             return None
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", where=path) from error
+        # before open(): that refuses a folder in words of its own, and leaves the descriptor to us
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise InputError("is not a regular file", where=path)
         with open(descriptor, "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise InputError("is not a regular file", where=path)
             try:
                 content = file.read(limit + 1)
                 while len(content) <= limit:

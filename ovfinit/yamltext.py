@@ -212,8 +212,13 @@ class _Builder:
                 return self._root
 
     def _bad(self, message: str, mark: Any, remedy: str | None = None) -> InputError:
-        where = self._where if mark is None else f"{self._where}:{mark.line + 1}:{mark.column + 1}"
-        return InputError(message, where=where, remedy=remedy)
+        if mark is None:
+            return InputError(message, where=self._where, remedy=remedy)
+        line, column = mark.line + 1, mark.column + 1
+        if mark.index >= len(self._text):
+            # libyaml puts the end on a line of its own
+            line, column = _place(self._text.rstrip())
+        return InputError(message, where=f"{self._where}:{line}:{column}", remedy=remedy)
 
     def _advice(self, mark: Any) -> str | None:
         character = self._text[mark.index : mark.index + 1] if mark is not None else ""

@@ -53,7 +53,7 @@ def test_values(text: str, value: object) -> None:
         ("a: b\x00", "F:1:5", "U+0000"),
         ("a: 1\nb: 2\na: 3", "F:3:1", "the key 'a' is given twice, first on line 1"),
         ("a: {b: 1, b: 2}", "F:1:11", "the key 'b' is given twice"),
-        ("a: [1,\n", "F:2:1", "expected"),
+        ("a: [1,\n", "F:1:7", "expected"),
         ("a:\n\t- b", "F:2:1", "cannot start any token"),
         ("a: 1\n---\nb: 2", "F:2:1", "a second document"),
         ("a: !!python/object/apply:os.system [id]", "F:1:4", "the tag '!!python/object/apply:os.system'"),
@@ -152,7 +152,14 @@ from ovfinit.yamltext import load
 d = load('a: 0644\\nb: [x, {c: 52:54:00:12:34:56}]\\n', 'F')
 assert d.value == {'a': 420, 'b': ['x', {'c': '52:54:00:12:34:56'}]}, d.value
 assert d.where('b', 1, 'c') == 'F:2:12', d.where('b', 1, 'c')
-for bad, where in (('a: 1\\na: 2', 'F:2:1'), ('[' * 5000, 'F:1:65'), ('a: b\\x00', 'F:1:5'), ('a: *b', 'F:1:4')):
+refused = {
+    'a: 1\\na: 2': 'F:2:1',
+    '[' * 5000: 'F:1:65',
+    'a: b\\x00': 'F:1:5',
+    'a: *b': 'F:1:4',
+    'a: [1,\\n': 'F:1:7',
+}
+for bad, where in refused.items():
     try:
         load(bad, 'F')
     except InputError as error:

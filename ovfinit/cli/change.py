@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..changes import FINAL, STAGES
 from ..run import Run
-from .output import Output
+from .output import RESULTS, Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from ..boot import Plan
     from ..compare import Step
+    from ..model import Metadata
 
 DESCRIPTION = {
     "plan": "Show what applying would change on this machine, as a diff. Changes nothing.",
@@ -21,6 +22,8 @@ DESCRIPTION = {
     "What was changed by hand since is kept and reported.",
 }
 DIFF_LIMIT = 100_000
+# what is not a path needs a word in front of it
+_NAMED = {"user": "user ", "kernel-hostname": "running host name "}
 _MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red"), "run": ("»", "cyan")}
 
 
@@ -74,20 +77,20 @@ def _plan(agent: Run, stages: tuple[str, ...], output: Output) -> int:
 
 def _print(plan: Plan, due: list[Step], output: Output) -> None:
     metadata = plan.metadata
-    where = f"{metadata.datasource} ({metadata.location})" if metadata.location else f"{metadata.datasource}"
     new = "new here" if plan.past.new else "known here"
-    output.say(f"Instance {output.paint(metadata.instance_id or '', 'bold')} from {where}, {new}.")
+    output.say(f"Instance {output.paint(metadata.instance_id or '', 'bold')} from {_place(metadata)}, {new}.")
     if not due:
         output.say("Nothing to do.")
         return
     for step in due:
         change = step.change
         mark, colour = _MARKS[step.action]
-        notes = [change.kind, *([f"{change.mode:04o}"] if hasattr(change, "mode") else [])]
+        notes = [] if change.kind in (*_NAMED, step.action) else [change.kind]
+        notes += [f"{change.mode:04o}"] if hasattr(change, "mode") else []
         notes += [f"stage {change.stage}"] if change.stage == FINAL else []
-        notes += ["deferred to the first boot"] if step.deferred else []
+        notes += ["deferred"] if step.deferred else []
         notes += [step.reason] if step.reason else []
-        title = output.paint(f"{mark} {step.action} {change.target}", colour)
+        title = output.paint(f"{mark} {step.action} {_NAMED.get(change.kind, '')}{change.target}", colour)
         output.say(f"\n{title}  {output.paint(', '.join(notes), 'dim')}")
         for line in _diff(step):
             sign = {"+": "green", "-": "red"}.get(line[:1])
@@ -103,7 +106,7 @@ def _diff(step: Step) -> list[str]:
     if step.change.kind == "user":
         change = step.change
         return [
-            f"+{name}: {value}"
+            f"+{name}: {value if isinstance(value, str) else ' '.join(value)}"
             for name, value in change.as_dict().items()
             if name in ("shell", "gecos", "groups") and value
         ]
@@ -136,16 +139,19 @@ def _apply(agent: Run, stages: tuple[str, ...], output: Output) -> int:
     for entry in status["errors"]:
         output.fail([OvfinitError(entry["message"], where=entry["where"], remedy=entry.get("remedy"))])
     metadata = report.metadata
-    place = f"{metadata.datasource} {metadata.location or ''}".rstrip()
-    output.say(f"Instance {output.paint(metadata.instance_id or '', 'bold')} from {place}")
+    output.say(f"Instance {output.paint(metadata.instance_id or '', 'bold')} from {_place(metadata)}.")
     colours = {"done": "green", "failed": "red", "deferred": "cyan", "nothing": "dim"}
-    words = {"nothing": "nothing to do", "deferred": "staged for the first boot"}
+    width = max((len(RESULTS[entry["result"]]) for entry in status["handlers"].values()), default=0)
     for name, entry in status["handlers"].items():
-        result = entry["result"]
-        changed = f"  {len(entry['changed'])} changed" if entry["changed"] else ""
-        word = output.paint(words.get(result, result), colours[result])
-        output.say(f"  {name:<10} {word}{changed}  {entry['seconds'] * 1000:.0f} ms")
+        word = output.paint(f"{RESULTS[entry['result']]:<{width}}", colours[entry["result"]])
+        changed = f"{len(entry['changed'])} changed" if entry["changed"] else ""
+        output.say(f"  {name:<10} {word}  {changed:<10} {entry['seconds'] * 1000:>6.0f} ms")
     return output.code(1 if failed else 0)
+
+
+def _place(metadata: Metadata) -> str:
+    """The source as `--from` spells it."""
+    return f"{metadata.datasource}:{metadata.location}" if metadata.location else f"{metadata.datasource}"
 
 
 def _undo(options: Namespace, output: Output) -> int:
@@ -160,9 +166,10 @@ def _undo(options: Namespace, output: Output) -> int:
         if step.action == "kept":
             output.warn([f"{step.target}: kept: {step.reason}"])
         else:
-            output.say(
-                f"{output.paint(step.action, 'yellow')} {step.target}{f'  ({step.reason})' if step.reason else ''}"
-            )
+            reason = f"  ({step.reason})" if step.reason else ""
+            # what has neither a path nor a reason is an account
+            name = step.target if "/" in step.target or reason else f"user {step.target}"
+            output.say(f"{output.paint(f'{step.action:<8}', 'yellow')} {name}{reason}")
     if output.json:
         output.document({"version": 1, "undone": [step.as_dict() for step in steps]})
     elif not steps:

@@ -118,7 +118,9 @@ def _text(value: object) -> str:
         return value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return "\n".join(value)
-    return document.dumps(value).decode().rstrip("\n")
+    if isinstance(value, (list, dict)):
+        return document.dumps(value).decode().rstrip("\n")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _print(name: str, value: Any, output: Output, depth: int) -> None:
@@ -131,11 +133,15 @@ def _print(name: str, value: Any, output: Output, depth: int) -> None:
         output.say(f"{label}:")
         for item in value:
             if isinstance(item, dict):
-                _print("-", item, output, depth + 1)
+                output.say(f"{'  ' * depth}  - {', '.join(f'{key}: {_text(part)}' for key, part in _given(item))}")
             else:
-                output.say(f"{'  ' * depth}  - {item}")
+                output.say(f"{'  ' * depth}  - {_text(item)}")
     else:
-        output.say(f"{label}: {'' if value is None else value}")
+        output.say(f"{label}: {_text(value)}")
+
+
+def _given(item: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(key, part) for key, part in item.items() if part not in (None, [], {})]
 
 
 def _explain(
@@ -184,11 +190,20 @@ def _explain(
     elif key is None:
         output.say(f"Values of instance {metadata.instance_id}:")
     for name, entry in values.items():
-        text = " ".join(_text(entry["value"]).split())
-        text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…"
-        output.say(f"  {output.paint(name, 'cyan')} = {text}\n      from {entry['origin']}")
+        output.say(f"  {output.paint(name, 'cyan')} = {_brief(entry['value'])}\n      from {entry['origin']}")
     output.warn(problems)
     return output.code(code)
+
+
+def _brief(value: Any) -> str:
+    """A value on one line of bounded width."""
+    more = ""
+    if isinstance(value, dict) and "sha256" in value:
+        return f"{value['type'] or 'no known type'}, {value['size']} bytes"
+    if isinstance(value, list) and len(value) > 1:
+        value, more = value[0], f" (+{len(value) - 1} more)"
+    text = " ".join(_text(value).split())
+    return (text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…") + more
 
 
 def _origin(metadata: Metadata, key: str) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from ..errors import OvfinitError
 
+# words of a duty's `result` for people
+RESULTS = {"done": "done", "failed": "failed", "deferred": "staged for the first boot", "nothing": "nothing to do"}
 COLOURS = {"green": "32", "yellow": "33", "red": "31", "cyan": "36", "bold": "1", "dim": "2"}
 
 

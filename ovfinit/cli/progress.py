@@ -8,7 +8,7 @@ from .. import status
 from ..deadline import Deadline
 from ..host import Host
 from ..standby import switched_off
-from .output import Output
+from .output import RESULTS, Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,9 +71,10 @@ def _show(known: dict[str, Any], output: Output) -> None:
         where = f"{error['where']}: " if error.get("where") else ""
         output.say(f"  {output.paint('error', 'red')}: {where}{error['message']}")
     if known.get("datasource"):
-        output.say(f"source: {known['datasource']} {known.get('location') or ''}\ninstance: {known['instance_id']}")
+        place = f"{known['datasource']}:{known['location']}" if known.get("location") else known["datasource"]
+        output.say(f"source: {place}\ninstance: {known['instance_id']}")
     for name, entry in known.get("handlers", {}).items():
-        output.say(f"  {name:<10} {entry['result']}")
+        output.say(f"  {name:<10} {RESULTS.get(entry['result'], entry['result'])}")
     for script in known.get("scripts", []):
         code = "waits for the first boot" if script["exit_code"] is None else f"exit code {script['exit_code']}"
         output.say(f"script {script['name']}: {code}")

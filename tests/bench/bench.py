@@ -173,8 +173,8 @@ def median(values: list[float]) -> float:
 
 
 def spread(values: list[float], unit: float, form: str = ".1f") -> str:
-    """`median (smallest–largest)` in that unit."""
-    return f"{median(values) / unit:{form}} ({min(values) / unit:{form}}–{max(values) / unit:{form}})"
+    """`median (smallest-largest)` in that unit."""
+    return f"{median(values) / unit:{form}} ({min(values) / unit:{form}}-{max(values) / unit:{form}})"
 
 
 def table(samples: dict[str, list[Sample]]) -> str:
@@ -182,7 +182,7 @@ def table(samples: dict[str, list[Sample]]) -> str:
     bare_cpu = median([sample.own for sample in samples[BARE]])
     bare_peak = median([sample.peak for sample in samples[BARE]])
     lines = [
-        "| case | own CPU, × bare | target | own CPU, ms | programs it starts, ms | peak memory, × bare | target |",
+        "| case | own CPU / bare | target | own CPU, ms | programs it starts, ms | peak memory / bare | target |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, (most, most_peak) in CASES.items():
@@ -232,7 +232,7 @@ def main() -> int:
         run(["/bin/rm", "-rf", folder], "/tmp", loud=False)
     version = ".".join(map(str, sys.version_info[:3]))
     account = "root" if os.geteuid() == 0 else "an ordinary user, for whom accounts are deferred"
-    print(f"Python {version} on {os.cpu_count()} cores, as {account}; medians of {rounds} rounds (smallest–largest).\n")
+    print(f"Python {version} on {os.cpu_count()} cores, as {account}; medians of {rounds} rounds (smallest-largest).\n")
     print(table(samples))
     if floor is not None and floor.peak >= median([sample.peak for sample in samples[BARE]]):
         print("\nPeak memory says nothing here: this script itself is larger than a bare Python.")

@@ -14,6 +14,7 @@ from ovfinit.datasource import Deadline, SourceAbsent, SourceInvalid, SourceUnre
 from ovfinit.host import BlockDevice, Host
 from ovfinit.model import Metadata, Nic, Problem, Secret
 from ovfinit.normalize import normalize
+from ovfinit.userdata.content import sniff
 
 SAMPLES = Path(__file__).parent.parent / "data" / "ovf"
 OPEN = '<Environment xmlns="http://schemas.dmtf.org/ovf/environment/1" xmlns:oe="http://schemas.dmtf.org/ovf/environment/1"'
@@ -45,7 +46,7 @@ def golden(value):
     if isinstance(value, Secret):
         return "<redacted>"
     if isinstance(value, bytes):
-        return {"size": len(value), "sha256": hashlib.sha256(value).hexdigest()}
+        return {"type": sniff(value), "size": len(value), "sha256": hashlib.sha256(value).hexdigest()}
     if isinstance(value, (Metadata, Nic, Problem)):
         return {key: golden(item) for key, item in value.as_dict().items() if item not in (None, (), {}, [])}
     if isinstance(value, dict):
@@ -136,6 +137,15 @@ def test_no_property_section(host, tmp_path):
     path.write_text(f"{OPEN}><PlatformSection><Kind>X</Kind></PlatformSection></Environment>")
     with pytest.raises(SourceAbsent, match="PropertySection"):
         read(path, host)
+
+
+def test_malformed_document(folder, host):
+    """A document that is cut off is invalid, with file, line, column and what to do."""
+    path = folder / "ovf-env.xml"
+    path.write_bytes(path.read_bytes()[:120])
+    with pytest.raises(SourceInvalid, match="cut off") as caught:
+        read(path, host)
+    assert caught.value.where.startswith(f"{path}:1:")
 
 
 @pytest.mark.parametrize("options", [["-J", "-r"], ["-r"], ["-J"], []])

@@ -137,7 +137,7 @@ def assert_routing(kernel: Kernel) -> None:
     assert kernel.addresses("br0") == {"10.2.0.1/24"}
     assert (kernel.links["eth0"]["mtu"], kernel.links["br0"]["mtu"]) == (1400, 1450)
     old = next(one for one in kernel.links["eth0"]["addr_info"] if one["local"] == "10.1.0.6")
-    assert (old["label"], old["preferred_life_time"]) == ("eth0:x", 0), old
+    assert (old["label"], old["deprecated"]) == ("eth0:x", True)
     outside = kernel.route("default", gateway="203.0.113.1", metric=50)
     assert outside is not None
     assert outside["flags"] == ["onlink"]

@@ -234,7 +234,12 @@ def meaning(text: str) -> Counter[tuple[str, frozenset[tuple[str, str]]]]:
         if name in OURS_ONLY:
             continue
         kept = {
-            (key, SPELLING.get(value, value.removesuffix("/32").removesuffix("s" if value != "yes" else "").removesuffix("m")))
+            (
+                key,
+                SPELLING.get(
+                    value, value.removesuffix("/32").removesuffix("s" if value != "yes" else "").removesuffix("m")
+                ),
+            )
             for key, value in lines
             if (name, key) not in LEFT_OUT
         }

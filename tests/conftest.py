@@ -1,0 +1,61 @@
+"""Fixtures that all tests share, and what a plain run leaves out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scratch import Result, make_seed, make_tree, run
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow tests run when a marker expression names them: `pytest -m slow`."""
+    if "slow" in config.option.markexpr:
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run with -m slow"))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A scratch tree that looks enough like a fresh Debian."""
+    return make_tree(tmp_path / "tree")
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Callable[..., str]:
+    """Makes a seed folder and gives the word for `--from`; see `scratch.make_seed`."""
+
+    def make(name: str = "seed", **given: Any) -> str:
+        return make_seed(tmp_path / name, **given)
+
+    return make
+
+
+@pytest.fixture
+def ovfinit() -> Callable[..., Result]:
+    """Runs the real program and insists on its exit code; see `scratch.run`."""
+
+    def call(*words: str | Path, code: int = 0, **more: Any) -> Result:
+        result = run(*words, **more)
+        assert result.code == code, result
+        assert "Traceback" not in result.err, result
+        assert "fault of ovfinit" not in result.out + result.err, result
+        return result
+
+    return call
+
+
+@pytest.fixture
+def as_root() -> None:
+    """Skips a test that only root can run."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")

@@ -1,0 +1,95 @@
+"""Scratch trees for tests: made like a fresh Debian, looked at as plain data, customized by the real program."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).resolve().parents[1]
+TREE = REPO / "tests/demo/input/tree"
+FOLDERS = ("etc/ssh", "etc/sudoers.d", "etc/ovfinit/datasources", "home", "root", "run", "var/lib", "var/log")
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM+8yvSkv9j+Gvjj3dWlUKwcEhhkdaTafvKKv55au4rB first@example.com"
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAkbMQBoRp7m9sYZqTZ7eLxy7ZpbZ7oKmjGEXUnWjA7X second@example.com"
+SCRIPT = "#!/bin/sh\necho hello\n"
+
+
+class Result:
+    """What a run of the program gave."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        """Standard output as the one document that it must be."""
+        return json.loads(self.out)
+
+    def __repr__(self) -> str:
+        return f"exit {self.code}\n--- out\n{self.out}\n--- err\n{self.err}"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The caller's environment, with the checkout's package and nothing that colours output."""
+    return {**os.environ, "PYTHONPATH": str(REPO), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", **more}
+
+
+def run(*words: str | Path, env: dict[str, str] | None = None, timeout: float = 60.0, **more: Any) -> Result:
+    """Run the real program from the checkout; more options are those of subprocess.run."""
+    command = [sys.executable, "-m", "ovfinit", *map(str, words)]
+    done = subprocess.run(
+        command, capture_output=True, check=False, timeout=timeout, env=environment(**(env or {})), **more
+    )
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def make_tree(root: Path) -> Path:
+    """A tree that looks enough like a fresh Debian; the caller's own, whoever that is."""
+    shutil.copytree(TREE, root, symlinks=True)
+    for folder in FOLDERS:
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "root").chmod(0o700)
+    return root
+
+
+def make_seed(folder: Path, *, user_data: str | None = SCRIPT, network: bool = True, **meta: Any) -> str:
+    """A seed folder with these keys of meta-data (`_` stands for `-`), as a `--from` word."""
+    folder.mkdir(parents=True, exist_ok=True)
+    known: dict[str, Any] = {"instance_id": "i-1", "local_hostname": "web1.example.com", "public_keys": [KEY], **meta}
+    known = {name.replace("_", "-"): value for name, value in known.items() if value is not None}
+    # JSON is YAML
+    (folder / "meta-data").write_text(json.dumps(known))
+    if user_data is not None:
+        (folder / "user-data").write_text(user_data)
+    if network:
+        (folder / "network-config").write_text('{"version": 2, "ethernets": {"eth0": {"dhcp4": true}}}')
+    return f"seed:{folder}"
+
+
+def snapshot(root: Path, *, times: str = "all") -> dict[str, tuple[Any, ...]]:
+    """Everything below a tree: type, mode, owner, content by path; `times` of all, of files only, or of none."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for path in sorted([root, *root.rglob("*")]):
+        status = path.lstat()
+        kind = stat.S_IFMT(status.st_mode)
+        facts: list[Any] = [kind, oct(stat.S_IMODE(status.st_mode)), status.st_uid, status.st_gid]
+        if kind == stat.S_IFLNK:
+            facts.append(os.readlink(path))
+        elif kind == stat.S_IFREG:
+            content = path.read_bytes()
+            facts += [hashlib.sha256(content).hexdigest(), content[:2000]]
+        if times == "all" or times == "files" and kind == stat.S_IFREG:
+            facts.append(status.st_mtime_ns)
+        found[str(path.relative_to(root))] = tuple(facts)
+    return found
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """What two snapshots do not agree about, for a failing test to show."""
+    return {name: (one.get(name), other.get(name)) for name in {*one, *other} if one.get(name) != other.get(name)}
