@@ -54,6 +54,7 @@ class Daemon:
         self.gates = Gates(self.host) if self.managed else None
         self.code = 0
         self.changed: list[str] = []
+        self.found: Probe | None = None
 
     def run(self) -> int:
         """The stages, in order."""
@@ -159,16 +160,12 @@ class Daemon:
         if self.gates is not None:
             self.gates.wait_for_boot(Deadline(FINAL_SECONDS))
         notify("STATUS=Running the final stage")
-        self.agent.refresh()
-        metadata = self.agent.known
-        if metadata is None:
-            return
-        from .chain import Probe as Found
-
-        self._apply(Found(metadata, (), reused=True), (FINAL,), more=False)
+        assert self.found is not None
+        self._apply(self.found, (FINAL,), more=False)
 
     def _apply(self, found: Probe, stages: tuple[str, ...], *, more: bool) -> bool:
         """Apply some stages; returns whether work is left for the final one."""
+        self.found = found
         try:
             report = self.agent.apply(found, stages, more=more)
         except StateError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import boot, chain, config, plugins, status
 from .changes import STAGES
+from .deadline import Deadline
 from .errors import SourceAbsent, StateError
 from .host import Host
 from .record import Record
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from .config import Config
     from .model import Metadata
+
+
+LOCK_SECONDS = 600.0
 
 
 class Run:
@@ -61,10 +65,6 @@ class Run:
         """What applying this metadata would change."""
         return boot.make_plan(metadata, self.config, self.host, self.state)
 
-    def refresh(self) -> None:
-        """Read again what was applied last."""
-        self.known = self._known()
-
     def apply(
         self,
         found: chain.Probe,
@@ -86,15 +86,16 @@ class Run:
                 found.records(),
                 (),
                 stages,
-                status=status.DONE if absent else None,
-                errors=() if absent else (failure,),
-                warnings=(failure.message,) if absent else (),
+                # a machine that was customized before is as good as it was
+                errors=() if absent or self.known else (failure,),
+                warnings=(str(failure),) if absent or self.known else (),
             )
             if self.host.live:
                 # a tree that nothing was found for stays as it is, to the byte
                 self._publish(known, self.known, [f"source: {failure.message}"])
             raise failure
         self._guard(found)
+        self.state.lock(Deadline(LOCK_SECONDS))
         plan = self.plan(metadata)
         outcomes = boot.apply_plan(
             plan, self.host, self.state, sources=found.records(), stages=stages, progress=progress

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from .deadline import Deadline
     from .model import Metadata
     from .tree import Tree
 
@@ -28,6 +29,7 @@ VERSION = 1
 LIMIT = 64 * 1024 * 1024
 _SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 _NAME_LIMIT = 200
+LOCK_POLL_SECONDS = 0.05
 
 
 class Past(Record):
@@ -61,6 +63,29 @@ class State:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
+        self._lock: int | None = None
+
+    def lock(self, deadline: Deadline) -> None:
+        """Keep other runs on this tree out until we end; the lock is on the tree itself and dies with us.
+
+        Raises StateError if another run still has it at the deadline.
+        """
+        import fcntl
+        from time import sleep
+
+        if self._lock is not None:
+            return
+        descriptor = os.open(self.tree.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if deadline.expired():
+                    os.close(descriptor)
+                    raise StateError("another run is at work here", where=self.tree.root) from None
+                sleep(min(LOCK_POLL_SECONDS, deadline.remaining()))
+        self._lock = descriptor
 
     def folder(self, instance_id: str) -> str:
         """The instance's folder, a path of the tree."""
@@ -93,7 +118,7 @@ class State:
                 return Past()
             stored = self.read(f"{self.folder(before.instance_id)}/applied.json") or {}
         written = {path: tuple(entry["sha256"]) for path, entry in stored.get("written", {}).items()}
-        wanted_by = {path: entry["handler"] for path, entry in stored.get("written", {}).items()}
+        wanted_by = {path: entry["handler"] for path, entry in stored.get("written", {}).items() if entry["handler"]}
         return Past(new, written, wanted_by, {} if new else stored.get("done", {}))
 
     def remember(self, metadata: Metadata, sources: Iterable[Mapping[str, Any]], past: Past) -> None:

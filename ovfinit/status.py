@@ -51,6 +51,17 @@ def read(host: Host) -> dict[str, Any]:
     return known
 
 
+def published(host: Host) -> dict[str, Any] | None:
+    """The public form of the metadata as the last run left it; None if it left none."""
+    import json
+
+    text = host.text(METADATA)
+    try:
+        return dict(json.loads(text)) if text is not None else None
+    except ValueError:
+        return None
+
+
 def summarize(
     metadata: Metadata | None,
     verdicts: Sequence[Mapping[str, Any]],

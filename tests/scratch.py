@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,31 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(REPO), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", **more}
 
 
-def run(*words: str | Path, env: dict[str, str] | None = None, timeout: float = 60.0, **more: Any) -> Result:
-    """Run the real program from the checkout; more options are those of subprocess.run."""
-    command = [sys.executable, "-m", "ovfinit", *map(str, words)]
+def run(
+    *words: str | Path,
+    env: dict[str, str] | None = None,
+    timeout: float = 60.0,
+    before: Sequence[str] = (),
+    **more: Any,
+) -> Result:
+    """Run the real program from the checkout, led by the words `before`; more options are those of subprocess.run."""
+    command = [*before, sys.executable, "-m", "ovfinit", *map(str, words)]
     done = subprocess.run(
         command, capture_output=True, check=False, timeout=timeout, env=environment(**(env or {})), **more
     )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def run_as_nobody(*words: str | Path, **more: Any) -> Result:
+    """The same as an ordinary user, for root only; it may read everything, since Python itself may lie in /root."""
+    reading = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
+    user = ("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", *reading)
+    return run(*words, before=user, **more)
+
+
+def give_away(*folders: Path | str) -> None:
+    """Make folders and all in them nobody's."""
+    subprocess.run(["chown", "-R", "nobody:nogroup", *folders], check=True)
 
 
 def make_tree(root: Path) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scratch import KEY, OTHER_KEY, Result, differences, make_tree, run, snapshot
+from scratch import KEY, OTHER_KEY, Result, differences, give_away, run_as_nobody, snapshot
 
 Program = Callable[..., Result]
 Seed = Callable[..., str]
@@ -216,7 +216,10 @@ def test_unreachable_leaves_everything(tree: Path, ovfinit: Program, seed: Seed)
     source = seed()
     ovfinit("apply", "--root", tree, "--from", source)
     before = snapshot(tree)
-    result = ovfinit("apply", "--root", tree, "--from", "ec2:http://127.0.0.1:1", code=1, timeout=100)
+    impatient = tree.with_name("impatient.yaml")
+    impatient.write_text("ec2: {timeout: 1}\n")
+    words = ("--root", tree, "--from", "ec2:http://127.0.0.1:1", "--config", impatient)
+    result = ovfinit("apply", *words, code=1)
     assert "127.0.0.1:1" in result.err
     ovfinit("apply", "--root", tree, "--from", f"seed:{tree}/nowhere", code=4)
     assert snapshot(tree) == before
@@ -233,43 +236,34 @@ def test_strict_umask(tree: Path, ovfinit: Program, seed: Seed) -> None:
 
 
 @pytest.mark.usefixtures("as_root")
-def test_no_root_needed(tmp_path: Path, seed: Seed) -> None:
+def test_no_root_needed(tree: Path, seed: Seed) -> None:
     """Without root everything but the accounts is done; those are `deferred`, and undo gives the tree back."""
-    tree = make_tree(tmp_path / "mine")
     source = seed(password="", user_data=None)
-    subprocess.run(["chown", "-R", "nobody", tree, source.removeprefix("seed:")], check=True)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    give_away(tree)
     before = snapshot(tree, times="files")
-    user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
     words = ("--root", tree, "--from", source, "--json")
-    planned = run("plan", *words, **user)
+    planned = run_as_nobody("plan", *words)
     assert planned.code == 0, planned
     assert snapshot(tree, times="files") == before
     accounts = [change for change in planned.json["changes"] if change["kind"] == "user"]
     assert [change["deferred"] for change in accounts] == [True]
-    done = run("apply", *words, **user)
+    done = run_as_nobody("apply", *words)
     assert done.code == 0, done
     assert (tree / "etc/hostname").read_text() == "web1\n"
     assert "debian" not in (tree / "etc/passwd").read_text()
-    assert {change["action"] for change in run("plan", *words, **user).json["changes"]} == {"none"}
-    undone = run("undo", "--root", tree, **user)
+    assert {change["action"] for change in run_as_nobody("plan", *words).json["changes"]} == {"none"}
+    undone = run_as_nobody("undo", "--root", tree)
     assert undone.code == 0, undone
     assert differences(before, snapshot(tree, times="files")) == {}
 
 
 @pytest.mark.usefixtures("as_root")
-def test_deferred_accounts_are_made_later(tmp_path: Path, seed: Seed, ovfinit: Program) -> None:
+def test_deferred_accounts_are_made_later(tree: Path, seed: Seed, ovfinit: Program) -> None:
     """What was baked without root is completed by root: the user, its password and its keys."""
-    tree = make_tree(tmp_path / "mine")
     source = seed(password="correct horse", user_data=None)
-    subprocess.run(["chown", "-R", "nobody", tree, source.removeprefix("seed:")], check=True)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    give_away(tree)
     for _ in range(2):
-        baked = run(
-            "apply", "--root", tree, "--from", source, user="nobody", group="nogroup", extra_groups=[]
-        )
+        baked = run_as_nobody("apply", "--root", tree, "--from", source)
         assert baked.code == 0, baked
     subprocess.run(["chown", "-R", "root:root", tree], check=True)
     ovfinit("apply", "--root", tree, "--from", source)

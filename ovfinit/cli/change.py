@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..changes import FINAL, STAGES
-from ..run import Run
+from ..deadline import Deadline
+from ..run import LOCK_SECONDS, Run
 from .output import RESULTS, Output
 
 TYPE_CHECKING = False
@@ -160,8 +161,10 @@ def _undo(options: Namespace, output: Output) -> int:
     from ..undo import undo
 
     host = Host(options.root)
+    state = State(host)
+    state.lock(Deadline(LOCK_SECONDS))
     steps = []
-    for step in undo(host, State(host)):
+    for step in undo(host, state):
         steps.append(step)
         if step.action == "kept":
             output.warn([f"{step.target}: kept: {step.reason}"])

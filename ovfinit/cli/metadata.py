@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from .. import document
+from .. import document, status
 from ..errors import OvfinitError, UsageError
+from ..record import Record
 from .output import Output
 
 TYPE_CHECKING = False
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Mapping, Sequence
     from typing import Any
-
-    from ..model import Metadata
 
 DESCRIPTION = {
     "show": "Show the normalized metadata: what was applied here, or with --from what a source says now.",
@@ -53,25 +52,43 @@ def run(name: str, options: Namespace) -> int:
     secrets = getattr(options, "secrets", False)
     if secrets and os.geteuid() != 0:
         raise UsageError("--secrets is for root")
-    metadata, verdicts, failure = _get(options)
+    known = _get(options, secrets=secrets)
     if name == "explain":
-        return _explain(metadata, verdicts, failure, options.key, output)
-    if metadata is None:
-        assert failure is not None
-        raise failure
-    return _show(metadata, options.key, output, secrets=secrets)
+        return _explain(known, options.key, output)
+    if known.shown is None:
+        assert known.failure is not None
+        raise known.failure
+    return _show(known, options.key, output)
 
 
-def _get(options: Namespace) -> tuple[Metadata | None, Sequence[Mapping[str, Any]], OvfinitError | None]:
+class Known(Record):
+    """What there is to show: the public form of the metadata, what became of each source, what had to be left out."""
+
+    shown: dict[str, Any] | None
+    sources: Sequence[Mapping[str, Any]]
+    problems: Sequence[str] = ()
+    failure: OvfinitError | None = None
+
+
+def _get(options: Namespace, *, secrets: bool) -> Known:
     """What was applied here; with --from, or where nothing was, what the sources say now."""
+    from ..boot import describe
     from ..run import Run
 
     agent = Run(options.root, options.wanted, options.config)
     if not options.wanted and agent.known is not None:
         stored = agent.state.read(f"{agent.state.folder(agent.known.instance_id or '')}/metadata.json") or {}
-        return agent.known, stored.get("sources", []), None
+        problems = [describe(problem) for problem in agent.known.problems]
+        return Known(document.public(agent.known, secrets=secrets), stored.get("sources", []), problems)
+    if not options.wanted and os.geteuid() != 0 and (published := status.published(agent.host)) is not None:
+        # the state is root's; what everybody may know lies under /run
+        told = status.read(agent.host)
+        return Known(published, told.get("sources", []), told.get("warnings", []))
     found = agent.probe()
-    return found.metadata, found.records(), None if found.metadata else found.failure()
+    if found.metadata is None:
+        return Known(None, found.records(), failure=found.failure())
+    problems = [describe(problem) for problem in found.metadata.problems]
+    return Known(document.public(found.metadata, secrets=secrets), found.records(), problems)
 
 
 def _pick(value: Any, key: str) -> Any:
@@ -91,16 +108,14 @@ def _pick(value: Any, key: str) -> Any:
     raise NoSuchKey(f"the metadata has no {key!r}", remedy="ovfinit show --json lists the keys")
 
 
-def _show(metadata: Metadata, key: str | None, output: Output, *, secrets: bool) -> int:
-    from ..boot import describe
-
-    shown = document.public(metadata, secrets=secrets)
+def _show(known: Known, key: str | None, output: Output) -> int:
+    shown = known.shown or {}
     value = _pick(shown, key) if key else shown
     if output.json:
-        output.warned = bool(metadata.problems)
+        output.warned = bool(known.problems)
         output.document(value)
         return output.code()
-    output.warn(describe(problem) for problem in metadata.problems)
+    output.warn(known.problems)
     if key:
         print(_text(value))
         return output.code()
@@ -144,54 +159,41 @@ def _given(item: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(key, part) for key, part in item.items() if part not in (None, [], {})]
 
 
-def _explain(
-    metadata: Metadata | None,
-    verdicts: Sequence[Mapping[str, Any]],
-    failure: OvfinitError | None,
-    key: str | None,
-    output: Output,
-) -> int:
-    from ..boot import describe
-
-    shown = document.public(metadata) if metadata is not None else {}
+def _explain(known: Known, key: str | None, output: Output) -> int:
+    shown = known.shown or {}
     values: dict[str, Any] = {}
-    if metadata is not None:
-        wanted = [key] if key else sorted(metadata.origins)
-        values = {name: {"value": _pick(shown, name), "origin": _origin(metadata, name)} for name in wanted}
-    problems = [describe(problem) for problem in metadata.problems] if metadata else []
-    code = failure.exit_code if failure else 0
+    if known.shown is not None:
+        wanted = [key] if key else sorted(shown["origins"])
+        values = {name: {"value": _pick(shown, name), "origin": _origin(shown, name)} for name in wanted}
+    code = known.failure.exit_code if known.failure else 0
     if output.json:
-        output.warned = bool(problems)
-        found = (
-            {"datasource": metadata.datasource, "location": metadata.location}
-            if metadata
-            else {"datasource": None, "location": None}
-        )
+        output.warned = bool(known.problems)
         told: dict[str, Any] = {
             "version": 1,
-            **found,
-            "sources": list(verdicts),
+            "datasource": shown.get("datasource"),
+            "location": shown.get("location"),
+            "sources": list(known.sources),
             "values": values,
-            "problems": problems,
+            "problems": list(known.problems),
         }
-        if failure is not None:
-            told["error"] = failure.as_dict()
+        if known.failure is not None:
+            told["error"] = known.failure.as_dict()
         output.document(told)
         return output.code(code)
     if key is None:
         output.say("Sources, in the order of asking:")
-        for verdict in verdicts:
+        for verdict in known.sources:
             word = output.paint(f"{verdict['verdict']:<11}", _WORDS.get(verdict["verdict"], "bold"))
             place = f"  [{verdict['where']}]" if verdict.get("where") else ""
             output.say(f"  {verdict['name']:<8} {word} {verdict['reason']}{place}  {verdict['seconds'] * 1000:.1f} ms")
         output.say()
-    if metadata is None:
+    if known.shown is None:
         output.say(output.paint("No metadata.", "red"))
     elif key is None:
-        output.say(f"Values of instance {metadata.instance_id}:")
+        output.say(f"Values of instance {shown['instance_id']}:")
     for name, entry in values.items():
         output.say(f"  {output.paint(name, 'cyan')} = {_brief(entry['value'])}\n      from {entry['origin']}")
-    output.warn(problems)
+    output.warn(known.problems)
     return output.code(code)
 
 
@@ -206,13 +208,13 @@ def _brief(value: Any) -> str:
     return (text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…") + more
 
 
-def _origin(metadata: Metadata, key: str) -> str:
+def _origin(shown: dict[str, Any], key: str) -> str:
     """Where a value came from: its own origin, or that of the part of the model it belongs to."""
     parts = key.split(".")
     for length in range(len(parts), 0, -1):
-        origin = metadata.origins.get(".".join(parts[:length]))
+        origin = shown["origins"].get(".".join(parts[:length]))
         if origin:
-            return origin
-    if getattr(metadata, parts[0], None) in (None, (), {}):
+            return str(origin)
+    if shown.get(parts[0]) in (None, [], {}):
         return "no source gives it"
-    return f"{metadata.datasource}:{metadata.location}" if metadata.location else f"{metadata.datasource}"
+    return f"{shown['datasource']}:{shown['location']}" if shown["location"] else str(shown["datasource"])

@@ -1,0 +1,307 @@
+"""The two kinds of guest: a container (systemd in name spaces, seconds) and a virtual machine (QEMU, a real boot).
+
+Both keep their disk between boots, can have their power cut, and hand over the observer's report.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import images
+from images import run
+from lab import MAC, Lab, end, reach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+HERE = Path(__file__).resolve().parent
+PLATFORMS: Mapping[str, Mapping[str, str]] = {
+    "": {},
+    "ec2": {
+        "sys_vendor": "Amazon EC2",
+        "bios_vendor": "Amazon EC2",
+        "product_name": "t3.small",
+        "product_uuid": "ec2c1f9a-9d3b-4e0e-8c58-4d7f00c0ffee",
+        "product_serial": "ec2c1f9a-9d3b-4e0e-8c58-4d7f00c0ffee",
+        "chassis_asset_tag": "Amazon EC2",
+    },
+    "vmware": {
+        "sys_vendor": "VMware, Inc.",
+        "product_name": "VMware Virtual Platform",
+        "product_uuid": "564d1f9a-9d3b-4e0e-8c58-4d7f00c0ffee",
+        "product_serial": "VMware-56 4d 1f 9a",
+    },
+}
+# which SMBIOS structure and field QEMU wants for each of them
+SMBIOS = {
+    "bios_vendor": (0, "vendor"),
+    "sys_vendor": (1, "manufacturer"),
+    "product_name": (1, "product"),
+    "product_serial": (1, "serial"),
+    "product_uuid": (1, "uuid"),
+    "chassis_asset_tag": (3, "asset"),
+}
+
+
+class Plug:
+    """What is plugged into a guest at one boot: a CD-ROM, a disk, a platform, words on the kernel command line."""
+
+    def __init__(
+        self, cdrom: Path | None = None, disk: Path | None = None, platform: str = "", words: Sequence[str] = ()
+    ) -> None:
+        self.cdrom, self.disk, self.platform, self.words = cdrom, disk, platform, tuple(words)
+
+
+class Guest:
+    """One guest with a disk of its own. `files` (path of the guest → content, mode) are put there before the first boot."""
+
+    def __init__(self, suite: str, debs: Sequence[Path], lab: Lab, folder: Path) -> None:
+        self.suite, self.debs, self.lab, self.folder = suite, debs, lab, folder
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+        self.boots = 0
+
+    def put(self, files: Mapping[str, tuple[bytes, int]]) -> None:
+        """Put files on the guest's disk while it is off."""
+        raise NotImplementedError
+
+    def boot(self, plug: Plug) -> None:
+        """Switch on."""
+        raise NotImplementedError
+
+    def report(self, limit: float) -> dict[str, Any] | None:
+        """Wait for the observer's report; None if it does not come in time."""
+        raise NotImplementedError
+
+    def power_off(self) -> None:
+        """Shut down in order; the power goes after a minute."""
+        raise NotImplementedError
+
+    def cut(self) -> None:
+        """Take the power away."""
+        if self.process is not None:
+            end(self.process)
+            self.process = None
+
+    def close(self) -> None:
+        """Give back what the guest holds."""
+        self.cut()
+
+    def _launch(self, command: Sequence[object], more: Callable[[], None] | None = None) -> None:
+        self.boots += 1
+        self.started = time.monotonic()
+        with (self.folder / f"console-{self.boots}.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in command],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=more,  # noqa: PLW1509
+            )
+
+    def _wait(self, limit: float) -> None:
+        assert self.process is not None
+        try:
+            self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.cut()
+        self.process = None
+
+
+class Container(Guest):
+    """systemd as PID 1 over an overlay file system. What it writes survives a power cut at once: no page cache is lost."""
+
+    def __init__(self, suite: str, debs: Sequence[Path], lab: Lab, folder: Path) -> None:
+        super().__init__(suite, debs, lab, folder)
+        self.lowers = ":".join(str(path) for path in images.lowers(suite, debs))
+        self._loops: list[str] = []
+        mounted = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+        top = next(words[1] for words in mounted if words[2] == "cgroup2")
+        self.cgroup = Path(top) / lab.name
+        (folder / "upper/etc").mkdir(parents=True)
+
+    def put(self, files: Mapping[str, tuple[bytes, int]]) -> None:
+        for path, (content, mode) in files.items():
+            place(self.folder / "upper", path, content, mode)
+
+    def boot(self, plug: Plug) -> None:
+        self._pose(plug)
+        out = self.folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        self.lab.plug()
+        self.cgroup.mkdir(exist_ok=True)
+        self._launch(
+            [
+                *("nsenter", f"--net=/run/netns/{self.lab.inside}", "unshare", "--mount", "--uts", "--ipc", "--pid"),
+                *("--cgroup", "--fork", "--kill-child", "--", "sh", HERE / "container-init.sh", self.folder),
+                *(self.lowers, *plug.words),
+            ],
+            lambda: (self.cgroup / "cgroup.procs").write_text("0") and None,
+        )
+
+    def report(self, limit: float) -> dict[str, Any] | None:
+        path = self.folder / "out/report.json"
+        stop = time.monotonic() + limit
+        while time.monotonic() < stop and self.process is not None and self.process.poll() is None:
+            if path.exists():
+                return json.loads(path.read_text())  # type: ignore[no-any-return]
+            time.sleep(0.02)
+        return None
+
+    def power_off(self) -> None:
+        first = self._first()
+        if first is not None:
+            os.kill(first, signal.SIGRTMIN + 4)
+        self._wait(60)
+        self._clear()
+
+    def cut(self) -> None:
+        first = self._first()
+        if first is not None:
+            os.kill(first, signal.SIGKILL)
+        super().cut()
+        self._clear()
+
+    def _first(self) -> int | None:
+        """The process id, outside, of the guest's PID 1: the only child of unshare."""
+        if self.process is None:
+            return None
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        found = children.read_text().split() if children.exists() else []
+        return int(found[0]) if found else None
+
+    def _clear(self) -> None:
+        stop = time.monotonic() + 10
+        folders = sorted(self.cgroup.glob("**/"), reverse=True)
+        while folders and time.monotonic() < stop:
+            try:
+                folders[0].rmdir()
+            except FileNotFoundError:
+                pass
+            except OSError:
+                time.sleep(0.02)
+                continue
+            del folders[0]
+        for device in self._loops:
+            run("losetup", "--detach", device, check=False)
+        self._loops = []
+
+    def _pose(self, plug: Plug) -> None:
+        pose = self.folder / "pose"
+        shutil.rmtree(pose, ignore_errors=True)
+        (pose / "block").mkdir(parents=True)
+        nodes = []
+        for name, path, kind in (("sr0", plug.cdrom, "5"), ("vdb", plug.disk, "")):
+            if path is None:
+                continue
+            device = run("losetup", "--find", "--show", "--read-only", path).stdout.decode().strip()
+            self._loops.append(device)
+            number = os.stat(device).st_rdev
+            nodes.append(f"{name} {os.major(number)} {os.minor(number)}\n")
+            facts = {"size": str(path.stat().st_size // 512), "removable": str(int(bool(kind))), "device/type": kind}
+            for fact, value in facts.items():
+                if value:
+                    place(pose / "block", f"{name}/{fact}", f"{value}\n".encode(), 0o644)
+        (pose / "nodes").write_text("".join(nodes))
+        for fact, value in PLATFORMS[plug.platform].items():
+            place(pose / "dmi", fact, f"{value}\n".encode(), 0o644)
+        (pose / "cmdline").write_text(" ".join(["root=LABEL=guest", *plug.words]) + "\n")
+
+
+class Machine(Guest):
+    """A virtual machine: kernel, udev, DMI, drives, NIC. Its disk loses what was not synced when the power is cut."""
+
+    def __init__(self, suite: str, debs: Sequence[Path], lab: Lab, folder: Path, clock: str = "threads") -> None:
+        super().__init__(suite, debs, lab, folder)
+        self.clock = clock
+        self.late = False
+        self.disk = folder / "disk.ext4"
+        run("cp", "--sparse=always", "--reflink=auto", images.disk(suite, debs), self.disk)
+
+    def put(self, files: Mapping[str, tuple[bytes, int]]) -> None:
+        if not files:
+            return
+        root = self.folder / "mounted"
+        root.mkdir(exist_ok=True)
+        run("mount", "-o", "loop", self.disk, root)
+        try:
+            for path, (content, mode) in files.items():
+                place(root, path, content, mode)
+        finally:
+            run("umount", root)
+
+    def boot(self, plug: Plug) -> None:
+        words = ["root=LABEL=guest", "rw", "console=ttyS0", "quiet", "panic=1", "ipv6.disable=1", *plug.words]
+        kvm = os.access("/dev/kvm", os.W_OK) and not Path("/sys/module/kvm_pvm").exists()
+        if self.clock == "counted":
+            # one instruction takes one nanosecond of the guest's time, so figures do not depend on the host's load
+            speed = ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1"]
+        else:
+            speed = ["-accel", "kvm" if kvm else "tcg,thread=multi", "-smp", "2"]
+        (self.folder / "port").unlink(missing_ok=True)
+        command: list[object] = [
+            *("qemu-system-x86_64", "-machine", "pc", *speed, "-cpu", "host" if kvm else "max,-svm", "-m", "1024"),
+            *("-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"),
+            *("-kernel", images.CACHE / "kernel/vmlinux"),
+            *("-initrd", images.CACHE / ("kernel/initrd-late" if self.late else "kernel/initrd")),
+            *("-append", " ".join(words)),
+            # what the guest has not synced is lost with the power, as on a real disk
+            *("-drive", f"file={self.disk},format=raw,if=virtio,cache=writeback"),
+            *("-device", "virtio-rng-pci", "-device", "virtio-serial-pci"),
+            *("-chardev", f"socket,id=lab,path={self.folder}/port,server=on,wait=off"),
+            *("-device", "virtserialport,chardev=lab,name=lab"),
+            *("-netdev", "tap,id=net,ifname=cable,script=no,downscript=no"),
+            *("-device", f"virtio-net-pci,netdev=net,mac={MAC}"),
+        ]
+        if plug.cdrom:
+            command += ["-drive", f"file={plug.cdrom},media=cdrom,if=ide,readonly=on"]
+        if plug.disk:
+            command += ["-drive", f"file={plug.disk},format=raw,if=virtio,readonly=on"]
+        structures: dict[int, list[str]] = {}
+        for fact, value in PLATFORMS[plug.platform].items():
+            kind, field = SMBIOS[fact]
+            structures.setdefault(kind, []).append(f"{field}={value.replace(',', ',,')}")
+        for kind, fields in structures.items():
+            command += ["-smbios", f"type={kind},{','.join(fields)}"]
+        self._launch(["nsenter", f"--net=/run/netns/{self.lab.inside}", *command])
+
+    def report(self, limit: float) -> dict[str, Any] | None:
+        assert self.process is not None
+        stop = time.monotonic() + limit
+        self.channel = reach(self.folder / "port", self.process, 20)
+        if self.channel is None:
+            return None
+        data = b""
+        while not data.endswith(b"\n"):
+            self.channel.settimeout(max(0.1, stop - time.monotonic()))
+            try:
+                part = self.channel.recv(1 << 16)
+            except OSError:
+                return None
+            if not part:
+                return None
+            data += part
+        return json.loads(data)  # type: ignore[no-any-return]
+
+    def power_off(self) -> None:
+        if self.channel is not None:
+            self.channel.sendall(b"off\n")
+        self._wait(120)
+
+
+def place(root: Path, path: str, content: bytes, mode: int) -> None:
+    """Write a file of a guest's tree, with the folders above it."""
+    target = root / path.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    target.chmod(mode)
