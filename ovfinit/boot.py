@@ -166,7 +166,8 @@ def apply_plan(
         result["changed"].append(change.target)
     for name, result in results.items():
         later = any(
-            step.due and step.change.handler == name and step.change.stage not in stages for step in plan.steps()
+            step.change.handler == name and (step.deferred or step.due and step.change.stage not in stages)
+            for step in plan.steps()
         )
         if not result["errors"] and not later:
             done.setdefault(name, {})

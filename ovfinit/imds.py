@@ -41,6 +41,7 @@ MOST_CONNECTIONS = 4
 MOST_NAMES = 1000
 # below this a thread and a connection of its own cost more than they save
 WORTH_A_THREAD = 0.001
+PATIENCE = 0.05
 
 # 501 is what simple servers say to any method they do not know (RFC 9110, 15.6.2)
 NO_TOKENS = (404, 405, 410, 501)
@@ -71,6 +72,7 @@ class MetadataService:
         self._renew_at = 0.0
         self._renewing = allocate_lock()
         self._latency = 0.0
+        self._closed = False
         self.version: str | None = None
 
     @property
@@ -87,8 +89,8 @@ class MetadataService:
 
     def close(self) -> None:
         """Give all connections back; the token is forgotten."""
-        while self._idle:
-            self._idle.pop().close()
+        self._closed = True
+        self._drop_idle()
         self._token = None
 
     def open(self) -> None:
@@ -180,7 +182,11 @@ class MetadataService:
                 other.start()
         work()
         for other in others:
-            other.join(self._deadline.remaining() + 1)
+            while other.is_alive() and not errors:
+                other.join(max(PATIENCE, 4 * self._latency))
+                if other.is_alive():
+                    # a server that serves one connection at a time waits for us to give up those that we keep
+                    self._drop_idle()
         if errors:
             raise errors[0]
         return {path: found[path] for path in wanted}
@@ -196,6 +202,13 @@ class MetadataService:
         if not lines or len(lines) > MOST_NAMES or any(character in line for line in lines for character in "<> "):
             return None
         return frozenset(line.rstrip("/") for line in lines)
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            try:
+                self._idle.pop().close()
+            except IndexError:
+                return
 
     def _exchange(
         self, method: str, path: str, headers: Mapping[str, str], limit: int, seconds: float = ANSWER_SECONDS
@@ -216,7 +229,9 @@ class MetadataService:
                     # the service may close a kept connection whenever it likes; that says nothing about the leaf
                     continue
                 raise
-            if connection.reusable:
+            if connection.reusable and self._closed:
+                connection.close()
+            elif connection.reusable:
                 self._idle.append(connection)
             return answer
 

@@ -99,6 +99,8 @@ class _Work:
         for field, message in settled.problems:
             self._refuse(field, message)
         fields["hostname"], fields["fqdn"] = settled.short, settled.full
+        if settled.full and "hostname" in self._origins:
+            self._origins.setdefault("fqdn", self._origins["hostname"])
         if self._domain and settled.domain:
             self._use("fqdn", self._domain[0])
         for field in ("user_data", "vendor_data"):

@@ -91,6 +91,17 @@ def make_seed(folder: Path, *, user_data: str | None = SCRIPT, network: bool = T
     return f"seed:{folder}"
 
 
+def make_ovf(file: Path, **properties: str) -> str:
+    """An OVF environment with these properties (`_` stands for `-`), as a `--from` word."""
+    from xml.sax.saxutils import quoteattr
+
+    given = {"instance_id": "i-1", "hostname": "web1", "public_keys": KEY, **properties}
+    rows = (f"<Property key={quoteattr(key.replace('_', '-'))} value={quoteattr(text)}/>" for key, text in given.items())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"<Environment><PropertySection>{''.join(rows)}</PropertySection></Environment>")
+    return f"ovf:{file}"
+
+
 def snapshot(root: Path, *, times: str = "all") -> dict[str, tuple[Any, ...]]:
     """Everything below a tree: type, mode, owner, content by path; `times` of all, of files only, or of none."""
     found: dict[str, tuple[Any, ...]] = {}
@@ -109,6 +120,7 @@ def snapshot(root: Path, *, times: str = "all") -> dict[str, tuple[Any, ...]]:
     return found
 
 
-def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """What two snapshots do not agree about, for a failing test to show."""
-    return {name: (one.get(name), other.get(name)) for name in {*one, *other} if one.get(name) != other.get(name)}
+def differences(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """What two snapshots do not agree about, a line each, for a failing test to show; empty if nothing."""
+    names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+    return "\n".join(f"{name}:\n  {one.get(name)}\n  {other.get(name)}" for name in names)

@@ -5,6 +5,7 @@ Only the command that was asked for is imported.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ..errors import OvfinitError, UsageError
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; never raises for what a user can cause."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
+    # folders and logs are for programs that are not root too, whatever the caller's umask is
+    os.umask(0o022)
     try:
         return _run(words)
     except OvfinitError as error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from metadata_server import MetadataServer
+from metadata_server import MetadataServer, Request
 
 from datasources.ec2 import Ec2, identify
 from ovfinit.deadline import Deadline
@@ -97,6 +100,36 @@ def test_far_service_is_asked_in_parallel() -> None:
     metadata, server = read("aws-three-nics", latency=0.01)
     assert metadata.instance_id
     assert 1 < server.connections <= 4
+
+
+@pytest.mark.parametrize("protocol", ["HTTP/1.0", "HTTP/1.1"])
+def test_server_of_one_thread_is_not_starved(protocol: str) -> None:
+    """A slow server that serves one connection at a time, kept or not, is read well before the deadline."""
+    sample = tree("aws-three-nics")
+    owner = MetadataServer(sample)
+    owner.close()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = protocol
+
+        def do_GET(self) -> None:
+            time.sleep(0.005)
+            status, body, _ = owner.answer(Request(0, "GET", self.path, {}))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        metadata = ask(f"http://127.0.0.1:{server.server_address[1]}", 6)
+        server.shutdown()
+        thread.join()
+    assert metadata.fingerprint == read("aws-three-nics")[0].fingerprint
 
 
 def test_requests_carry_nothing_but_what_they_need() -> None:

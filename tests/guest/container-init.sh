@@ -16,12 +16,10 @@ mount -t sysfs sysfs "$root/sys"
 pose=$root/run/pose
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mkdir -p "$pose/class/dmi/id" "$pose/class/block" "$pose/eth0" "$pose/driver/virtio_net"
-for folder in "$root"/sys/class/*; do
-    name=${folder##*/}
-    case $name in block | dmi) ;; *) cp -dR "$folder" "$pose/class/" ;; esac
-done
-[ ! -d "$work/pose/dmi" ] || cp "$work/pose/dmi/"* "$pose/class/dmi/id/"
-[ ! -d "$work/pose/block" ] || cp -R "$work/pose/block/"* "$pose/class/block/"
+(cd "$root/sys/class" && find . -mindepth 2 -maxdepth 2 -type l ! -path "./block/*" -print0) |
+    tar -C "$root/sys/class" --null -T - -cf - | tar -C "$pose/class" -xf -
+[ ! -d "$work/pose/dmi" ] || cp -R "$work/pose/dmi/." "$pose/class/dmi/id/"
+[ ! -d "$work/pose/block" ] || cp -R "$work/pose/block/." "$pose/class/block/"
 # a veth is no hardware: give it a device and a driver
 for fact in "$root"/sys/devices/virtual/net/eth0/*; do
     [ ! -f "$fact" ] || cat "$fact" > "$pose/eth0/${fact##*/}" 2> /dev/null || true

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Boot real guests with the packages of this tree inside, and check what became of them.
+
+    run.py [--mode container|qemu] [--suite bookworm|trixie] [--debs FOLDER] [--keep FOLDER] [SCENE...]
+    run.py measure [--suite ...] [--runs N]     figures of the agent against a guest without one
+    run.py build [--suite ...]                  only build the guests
+
+Needs root. `make deb` makes the packages; tests/guest/setup.sh brings the programs. Exit code 1 if anything was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import images  # noqa: E402
+import inputs  # noqa: E402
+from checks import Expect, check  # noqa: E402
+from lab import Lab  # noqa: E402
+from machines import Container, Guest, Machine, Plug  # noqa: E402
+from scenes import EMULATED_ONLY, SCENES  # noqa: E402
+
+LIMITS = {"container": 120.0, "qemu": 600.0}
+
+
+class Stage:
+    """Where one scene plays: a lab, a guest, and the record of what was wrong."""
+
+    def __init__(self, scene: str, mode: str, suite: str, debs: list[Path], folder: Path, lab: Lab) -> None:
+        self.scene, self.mode, self.suite, self.debs, self.folder, self.lab = scene, mode, suite, debs, folder, lab
+        self.key, self.public = inputs.user_key(folder)
+        self.guests = 0
+        self.problems: list[str] = []
+        self.guest: Guest
+        self.new_guest()
+
+    def new_guest(self) -> None:
+        """Another guest with a fresh disk; the one before is thrown away."""
+        if self.guests:
+            self.guest.close()
+            shutil.rmtree(self.guest.folder)
+        self.guests += 1
+        folder = self.folder / f"guest-{self.guests}"
+        folder.mkdir()
+        kind = Container if self.mode == "container" else Machine
+        self.guest = kind(self.suite, self.debs, self.lab, folder)
+        self.keys = {path.name: path.read_text() for path in images.base(self.suite).glob("etc/ssh/ssh_host_*.pub")}
+
+    def without_cd_drivers(self) -> None:
+        """From now on the initrd has no drivers for the CD-ROM."""
+        assert isinstance(self.guest, Machine)
+        self.guest.late = True
+
+    def environment(self, instance: str, name: str) -> str:
+        """An OVF environment with the person's key."""
+        return inputs.environment(instance, name, self.public)
+
+    def ec2(self, instance: str, name: str) -> Path:
+        """A metadata tree with the person's key."""
+        return inputs.ec2(self.folder / f"{instance}.json", instance, name, self.public)
+
+    def boot(self, label: str, plug: Plug, expect: Expect) -> float:
+        """Boot, check, shut down; returns the seconds until the report came."""
+        start = time.monotonic()
+        self.guest.boot(plug)
+        report = self.guest.report(LIMITS[self.mode])
+        seconds = time.monotonic() - start
+        if report is None:
+            wrong = ["no report: the guest did not finish its boot"]
+            self.guest.cut()
+        else:
+            self._keep(label, report)
+            wrong = check(expect, report, self.keys, self.lab, self.key, self.public)
+            self.keys = report["host_keys"]
+            self.guest.power_off()
+        self.say(label, seconds, wrong)
+        return seconds
+
+    def cut(self, plug: Plug, instant: float) -> None:
+        """Boot, and take the power away so many seconds later."""
+        self.guest.boot(plug)
+        time.sleep(instant)
+        self.guest.cut()
+
+    def say(self, label: str, seconds: float, wrong: list[str]) -> None:
+        """One line of the table, and one for each thing that is wrong."""
+        verdict = "WRONG" if wrong else "ok"
+        print(f"{self.suite:9} {self.mode:10} {self.scene:11} {label:24} {seconds:7.2f} s  {verdict}", flush=True)
+        for line in wrong:
+            print(f"    {line}", flush=True)
+        self.problems += wrong
+
+    def _keep(self, label: str, report: dict[str, Any]) -> None:
+        name = f"{self.scene}-{label}".replace(" ", "-").replace("/", "-")
+        (self.folder / f"{name}.journal").write_text(report.pop("journal") or "")
+        report["journal"] = (self.folder / f"{name}.journal").read_text()
+        (self.folder / f"{name}.json").write_text(
+            json.dumps({key: value for key, value in report.items() if key != "journal"}, indent=1)
+        )
+
+
+def play(scene: str, mode: str, suite: str, debs: list[Path], top: Path) -> bool:
+    """Play one scene; True if nothing was wrong. Its folder is kept if something was."""
+    folder = top / f"{suite}-{mode}-{scene}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with Lab(folder, container=mode == "container") as lab:
+        stage = Stage(scene, mode, suite, debs, folder, lab)
+        try:
+            SCENES[scene](stage)
+        except (images.ImageError, subprocess.SubprocessError, OSError, RuntimeError) as error:
+            stage.say("", 0.0, [f"{type(error).__name__}: {error}"])
+        finally:
+            stage.guest.close()
+    for heavy in folder.glob("guest-*"):
+        for part in ("upper", "work", "root", "disk.ext4"):
+            path = heavy / part
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+    return not stage.problems
+
+
+def packages(folder: Path) -> list[Path]:
+    """The agent's package in a folder."""
+    found = sorted(folder.glob("ovfinit_*.deb"))
+    if not found:
+        sys.exit(f"run.py: no ovfinit_*.deb in {folder}: run `make deb` first")
+    return found[-1:]
+
+
+def main() -> int:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mode", choices=[*LIMITS], action="append", help="default: container")
+    parser.add_argument("--suite", choices=["bookworm", "trixie"], action="append", help="default: bookworm")
+    parser.add_argument("--debs", type=Path, default=HERE.parents[1] / "dist", help="where the packages are")
+    parser.add_argument("--keep", type=Path, help="where reports and journals go")
+    parser.add_argument("--runs", type=int, default=5, help="of each measurement; the first of them does not count")
+    parser.add_argument("words", nargs="*", metavar="SCENE", help=f"`measure`, `build`, or {', '.join(SCENES)}")
+    given = parser.parse_args()
+    suites, debs = given.suite or ["bookworm"], packages(given.debs)
+    top = given.keep or Path(tempfile.mkdtemp(prefix="ovfinit-guest-"))
+    modes = given.mode or ["container"]
+    subprocess.run([HERE / "setup.sh", *([] if "qemu" in modes or "measure" in given.words else modes)], check=True)
+    if given.words == ["build"]:
+        for suite in suites:
+            images.disk(suite, debs)
+        return 0
+    if given.words == ["measure"]:
+        from measure import measure
+
+        return measure(suites, debs, top, given.runs)
+    unknown = set(given.words) - set(SCENES)
+    if unknown:
+        parser.error(f"no such scene: {', '.join(sorted(unknown))}")
+    good = True
+    for suite in suites:
+        for mode in modes:
+            for scene in given.words or SCENES:
+                if scene in EMULATED_ONLY and mode == "container":
+                    continue
+                good &= play(scene, mode, suite, debs, top)
+    print(f"{'everything was as expected' if good else 'something was wrong'}; reports and journals: {top}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""The scenes: what a guest meets on which boot, and what must be true afterwards.
+
+A scene is a function with one sentence; it plays on a `Stage` (run.py) and may go on although a boot went wrong.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import inputs
+from checks import Expect
+from lab import DHCP, STATIC
+from machines import Plug
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from run import Stage
+
+CUTS = 20
+
+
+def ovf_cdrom(stage: Stage) -> None:
+    """An OVF environment on a CD-ROM; then the CD-ROM is taken out."""
+    iso = inputs.volume(stage.folder / "env.iso", "OVF ENV", {"ovf-env.xml": stage.environment("vm-1", "ovf1")})
+    plug = Plug(cdrom=iso)
+    stage.boot("first", plug, Expect("ovf1", STATIC, source="ovf"))
+    stage.boot("second", plug, Expect("ovf1", STATIC, keys="same", source="ovf"))
+    stage.boot("CD-ROM removed", Plug(), Expect("ovf1", STATIC, keys="same"))
+
+
+def ovf_late(stage: Stage) -> None:
+    """The CD-ROM's drivers are not in the initrd, so its device appears while the agent is already looking."""
+    iso = inputs.volume(stage.folder / "env.iso", "OVF ENV", {"ovf-env.xml": stage.environment("vm-1", "late1")})
+    stage.without_cd_drivers()
+    stage.boot("first", Plug(cdrom=iso), Expect("late1", STATIC, source="ovf"))
+    stage.boot("second", Plug(cdrom=iso), Expect("late1", STATIC, keys="same", source="ovf"))
+
+
+def ovf_disk(stage: Stage) -> None:
+    """An OVF environment on a virtio disk."""
+    iso = inputs.volume(stage.folder / "env.iso", "OVF ENV", {"ovf-env.xml": stage.environment("vm-2", "ovf2")})
+    stage.boot("first", Plug(disk=iso), Expect("ovf2", STATIC, source="ovf"))
+    stage.boot("second", Plug(disk=iso), Expect("ovf2", STATIC, keys="same", source="ovf"))
+
+
+def ec2(stage: Stage) -> None:
+    """An EC2 metadata service that only speaks version 2; then it is gone."""
+    tree = stage.ec2("i-0123456789abcdef0", "ec2a")
+    plug = Plug(platform="ec2")
+    stage.lab.serve(tree, ["--v2-only"])
+    stage.boot("first", plug, Expect("ec2a", DHCP, source="ec2"))
+    stage.boot("second", plug, Expect("ec2a", DHCP, keys="same", source="ec2"))
+    stage.lab.serve(None)
+    stage.boot("service gone", plug, Expect("ec2a", DHCP, keys="same", usable=None))
+
+
+def ec2_slow(stage: Stage) -> None:
+    """Every answer takes half a second, and the first ones are refusals."""
+    stage.lab.serve(stage.ec2("i-1", "ec2b"), ["--latency", "0.5", "--fault", "token=503x2"])
+    stage.boot("first", Plug(platform="ec2"), Expect("ec2b", DHCP, source="ec2"))
+    stage.boot("second", Plug(platform="ec2"), Expect("ec2b", DHCP, keys="same", source="ec2"))
+
+
+def ec2_absent(stage: Stage) -> None:
+    """An EC2 machine whose metadata service does not answer; it comes back for the second boot."""
+    stage.boot("absent", Plug(platform="ec2"), Expect("image", None, keys="same", runs=(0, 0), login=False, usable=False))
+    stage.lab.serve(stage.ec2("i-1", "ec2c"))
+    stage.boot("back", Plug(platform="ec2"), Expect("ec2c", DHCP, source="ec2"))
+
+
+def ec2_dying(stage: Stage) -> None:
+    """The service dies half-way through the first boot, and is whole on the second."""
+    tree = stage.ec2("i-1", "ec2d")
+    stage.lab.serve(tree, ["--fault", "meta-data/public-keys=reset", "--fault", "user-data=reset"])
+    stage.boot("dying", Plug(platform="ec2"), Expect("image", None, keys="same", runs=(0, 0), login=False, usable=False))
+    stage.lab.serve(tree)
+    stage.boot("whole", Plug(platform="ec2"), Expect("ec2d", DHCP, source="ec2"))
+
+
+def seed(stage: Stage) -> None:
+    """A seed folder in the image."""
+    for name, text in inputs.seed("i-seed", "seed1", stage.public).items():
+        stage.guest.put({f"/var/lib/ovfinit/seed/{name}": (text.encode(), 0o600)})
+    stage.boot("first", Plug(), Expect("seed1", STATIC, source="seed"))
+    stage.boot("second", Plug(), Expect("seed1", STATIC, keys="same", source="seed"))
+
+
+def cidata(stage: Stage) -> None:
+    """A volume labelled cidata on a CD-ROM, as NoCloud has it."""
+    iso = inputs.volume(stage.folder / "seed.iso", "cidata", inputs.seed("i-cidata", "cidata1", stage.public))
+    stage.boot("first", Plug(cdrom=iso), Expect("cidata1", STATIC, source="seed"))
+    stage.boot("second", Plug(cdrom=iso), Expect("cidata1", STATIC, keys="same", source="seed"))
+
+
+def vmware(stage: Stage) -> None:
+    """VMware's DMI, and an environment in guestinfo.ovfEnv."""
+    stage.guest.put(inputs.rpctool({"ovfEnv": stage.environment("vm-3", "vmware1")}))
+    stage.boot("first", Plug(platform="vmware"), Expect("vmware1", STATIC, source="ovf"))
+    stage.boot("second", Plug(platform="vmware"), Expect("vmware1", STATIC, keys="same", source="ovf"))
+
+
+def none(stage: Stage) -> None:
+    """No source at all: the image boots as it is."""
+    nothing = Expect("image", None, keys="same", runs=(0, 0), login=False, usable=None)
+    stage.boot("first", Plug(), nothing)
+    stage.boot("second", Plug(), nothing)
+
+
+def off(stage: Stage) -> None:
+    """`ovfinit=off` on the kernel command line, then the file, then neither."""
+    iso = inputs.volume(stage.folder / "env.iso", "OVF ENV", {"ovf-env.xml": stage.environment("vm-1", "on1")})
+    aside = Expect("image", None, keys="same", runs=(0, 0), login=False, usable=None, agent=False)
+    stage.boot("command line", Plug(cdrom=iso, words=["ovfinit=off"]), aside)
+    stage.guest.put({"/etc/ovfinit/disabled": (b"", 0o644)})
+    stage.boot("file", Plug(cdrom=iso), aside)
+
+
+def clone(stage: Stage) -> None:
+    """The disk of a machine that was in service boots with another instance's environment."""
+    first = inputs.volume(stage.folder / "a.iso", "OVF ENV", {"ovf-env.xml": stage.environment("vm-a", "original")})
+    second = inputs.volume(stage.folder / "b.iso", "OVF ENV", {"ovf-env.xml": stage.environment("vm-b", "copy")})
+    stage.boot("original", Plug(cdrom=first), Expect("original", STATIC, source="ovf"))
+    stage.boot("clone", Plug(cdrom=second), Expect("copy", STATIC, runs=(2, 2), source="ovf"))
+    stage.boot("clone again", Plug(cdrom=second), Expect("copy", STATIC, keys="same", runs=(2, 2), source="ovf"))
+
+
+def cut(stage: Stage) -> None:
+    """The power is cut at 20 instants of the first boot; the next boot must make the machine whole."""
+    iso = inputs.volume(stage.folder / "env.iso", "OVF ENV", {"ovf-env.xml": stage.environment("vm-1", "cut1")})
+    plug = Plug(cdrom=iso)
+    whole = stage.boot("undisturbed", plug, Expect("cut1", STATIC, source="ovf"))
+    for number in range(1, CUTS + 1):
+        stage.new_guest()
+        instant = whole * number / CUTS
+        stage.cut(plug, instant)
+        # a script that the cut stopped half-way has not run, so it may leave its trace twice
+        expect = Expect("cut1", STATIC, keys="any", runs=(1, 2), source="ovf")
+        stage.boot(f"after a cut at {instant:.2f} s", plug, expect)
+
+
+SCENES: dict[str, Callable[[Stage], None]] = {
+    name.replace("_", "-"): scene
+    for name, scene in list(globals().items())
+    if callable(scene) and getattr(scene, "__module__", "") == __name__
+}
+EMULATED_ONLY = ("ovf-late",)
