@@ -37,13 +37,17 @@ UNKNOWN = (UNREACHABLE, INVALID, BROKEN)
 
 
 class Verdict(Record):
-    """What became of one source: `verdict` is one of the words above, `seconds` how long asking took."""
+    """What became of one source: `verdict` is one of the words above.
+
+    `started` is on the monotonic clock, `seconds` how long asking took.
+    """
 
     name: str
     verdict: str
     reason: str
     origin: str = ""
     where: str | None = None
+    started: float = 0.0
     seconds: float = 0.0
     warning: str | None = None
 
@@ -125,7 +129,16 @@ def probe(
         except Exception as error:
             verdict, reason, where = BROKEN, f"raised {type(error).__name__}: {error}", _line(error, plugin.origin)
         verdicts.append(
-            Verdict(plugin.name, verdict, reason, plugin.origin, where, round(monotonic() - start, 6), plugin.warning)
+            Verdict(
+                plugin.name,
+                verdict,
+                reason,
+                plugin.origin,
+                where,
+                round(start, 6),
+                round(monotonic() - start, 6),
+                plugin.warning,
+            )
         )
         if metadata is not None:
             return Probe(metadata, tuple(verdicts), reused)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from . import authorized_keys, block
-from .boot import BLOCK
 from .changes import AuthorizeKeys, RemoveFile, WriteBlock, WriteFile
 from .errors import ChangeError, StateError
+from .ledger import BLOCK
 from .paths import INSTANCES, LINK, LOG, OUTPUT, RUN
 from .state import State
 

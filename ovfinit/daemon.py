@@ -16,6 +16,7 @@ from .deadline import Deadline
 from .errors import OvfinitError, SourceAbsent, StateError
 from .gates import Gates
 from .run import Run
+from .spans import WAIT
 from .standby import switched_off
 from .systemd import APPLIED, ERROR, FAILED, INFO, NO_SOURCE, READY, WARNING, journal, notify
 
@@ -93,7 +94,8 @@ class Daemon:
             return
         from .devices import settle
 
-        pending = settle(self.host, Deadline(DEVICE_SECONDS))
+        with self.agent.spans.measure("devices", WAIT):
+            pending = settle(self.host, Deadline(DEVICE_SECONDS))
         if pending is not None:
             journal(f"Went on without a device: {pending}", FAILED, WARNING)
 
@@ -134,8 +136,11 @@ class Daemon:
         """The network stage; returns whether a final stage is due."""
         from .uplink import wait
 
-        if self.host.live and not wait(self.host, Deadline(NETWORK_SECONDS)):
-            journal("No route came up in time", FAILED, WARNING)
+        if self.host.live:
+            with self.agent.spans.measure("network", WAIT):
+                routed = wait(self.host, Deadline(NETWORK_SECONDS))
+            if not routed:
+                journal("No route came up in time", FAILED, WARNING)
         notify("STATUS=Asking network datasources")
         found = self.agent.probe()
         later = False
@@ -158,7 +163,8 @@ class Daemon:
         """The final stage, once the rest of the boot is there."""
         notify("STATUS=Waiting for the rest of the boot")
         if self.gates is not None:
-            self.gates.wait_for_boot(Deadline(FINAL_SECONDS))
+            with self.agent.spans.measure("rest of the boot", WAIT):
+                self.gates.wait_for_boot(Deadline(FINAL_SECONDS))
         notify("STATUS=Running the final stage")
         assert self.found is not None
         self._apply(self.found, (FINAL,), more=False)

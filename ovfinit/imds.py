@@ -157,36 +157,36 @@ class MetadataService:
 
         Raises like `leaf`, for the first that fails.
         """
+        if self._latency <= WORTH_A_THREAD or len(wanted) < 2:
+            return {path: self.leaf(path, limit) for path, limit in wanted.items()}
+        from threading import Event, Thread
+
         found: dict[str, bytes | None] = {}
         errors: list[BaseException] = []
-        todo = list(wanted)[::-1]
+        todo = list(wanted.items())[::-1]
+        working = [None] * min(MOST_CONNECTIONS, len(todo))
+        done = Event()
 
         def work() -> None:
             while todo and not errors:
                 try:
-                    path = todo.pop()
+                    path, limit = todo.pop()
                 except IndexError:
-                    return
+                    break
                 try:
-                    found[path] = self.leaf(path, wanted[path])
+                    found[path] = self.leaf(path, limit)
                 except BaseException as error:
                     errors.append(error)
+            working.pop()
+            if errors or not working:
+                done.set()
+            while not done.wait(PATIENCE):
+                # a server that serves one connection at a time waits for us to give up those that we keep
+                self._drop_idle()
 
-        crew = min(MOST_CONNECTIONS, len(todo)) if self._latency > WORTH_A_THREAD else 1
-        others = []
-        if crew > 1:
-            from threading import Thread
-
-            others = [Thread(target=work, daemon=True, name="imds") for _ in range(crew - 1)]
-            for other in others:
-                other.start()
+        for _ in working[1:]:
+            Thread(target=work, daemon=True, name="imds").start()
         work()
-        for other in others:
-            while other.is_alive() and not errors:
-                other.join(max(PATIENCE, 4 * self._latency))
-                if other.is_alive():
-                    # a server that serves one connection at a time waits for us to give up those that we keep
-                    self._drop_idle()
         if errors:
             raise errors[0]
         return {path: found[path] for path in wanted}

@@ -86,7 +86,7 @@ def _read(path: str, limit: int) -> bytes:
 
 def _as_source(name: str, path: str) -> list[str]:
     """Read it as its datasource would, and the network configuration that comes out."""
-    from . import boot, chain, plugins
+    from . import chain, plugins
     from .config import Config
     from .host import Host
 
@@ -98,7 +98,7 @@ def _as_source(name: str, path: str) -> list[str]:
     if probed.metadata is None:
         failure = probed.failure()
         raise InputError(failure.message, where=failure.where if failure.where != name else path, remedy=failure.remedy)
-    warnings = [boot.describe(problem) for problem in probed.metadata.problems]
+    warnings = [problem.text for problem in probed.metadata.problems]
     if probed.metadata.network is not None:
         warnings += _network(probed.metadata.network, probed.metadata.origins.get("network", path))
     return warnings

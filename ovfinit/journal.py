@@ -13,7 +13,7 @@ from binascii import a2b_base64, b2a_base64
 from . import accounts
 from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, Run, SetHostname
 from .digest import sha256
-from .errors import ChangeError
+from .errors import ChangeError, StateError
 from .paths import FOLDER, INSTANCES, LINK, LOG, OUTPUT, RUN
 from .state import State
 
@@ -99,11 +99,11 @@ def missing_folders(tree: Tree, path: str) -> list[str]:
 
 
 class Journal:
-    """The journal of one instance."""
+    """The journal of one instance; `instance` is its folder, a path of the tree."""
 
-    def __init__(self, state: State, instance_id: str) -> None:
+    def __init__(self, state: State, instance: str) -> None:
         self.state = state
-        self.folder = f"{state.folder(instance_id)}/journal"
+        self.folder = f"{instance}/journal"
 
     def numbers(self) -> list[int]:
         """The records, oldest first."""
@@ -143,6 +143,17 @@ class Journal:
             f"{self.folder}/{number:04}.json", {"changes": entries, "previous": previous, "own": list(own)}
         )
         return number
+
+    def record(self, number: int) -> dict[str, Any]:
+        """What `open` wrote. Raises StateError if it is damaged."""
+        path = f"{self.folder}/{number:04}.json"
+        record = self.state.read(path) or {}
+        if not all(name in record for name in ("changes", "previous", "own")) or not all(
+            isinstance(entry, dict) and isinstance(entry.get("before"), dict) and {"kind", "target", "folders"} <= set(entry)
+            for entry in record["changes"]
+        ):
+            raise StateError("is damaged", where=path, remedy="ovfinit clean removes it")
+        return record
 
     def note(self, number: int, index: int, change: Change) -> None:
         """Append what a change made of the places it touched; a lost line only makes undo more careful."""

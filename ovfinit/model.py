@@ -73,6 +73,11 @@ class Problem(Record):
     message: str
     where: str | None = None
 
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return f"{self.where}: {self.field}: {self.message}" if self.where else f"{self.field}: {self.message}"
+
 
 class Metadata(Record):
     """What is known about this instance. All fields are keywords and optional; None means: the source gives none.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from . import boot, chain, config, plugins, status
 from .changes import STAGES
 from .deadline import Deadline
 from .errors import SourceAbsent, StateError
 from .host import Host
 from .record import Record
+from .spans import STAGE, WAIT, Spans
 from .state import State
 
 TYPE_CHECKING = False
@@ -33,9 +36,11 @@ class Run:
         *,
         lenient: bool = False,
     ) -> None:
+        self.spans = Spans()
         self.host = Host(root)
         self.state = State(self.host)
-        self.config: Config = config.load(self.host, config_file, lenient=lenient)
+        with self.spans.measure("configuration"):
+            self.config: Config = config.load(self.host, config_file, lenient=lenient)
         self.wanted = list(wanted)
         if not self.wanted and self.config.chosen:
             name, _, location = self.config.chosen.partition(":")
@@ -51,7 +56,8 @@ class Run:
 
     def probe(self, *, network: bool = True, local: bool = True) -> chain.Probe:
         """Ask the sources."""
-        found = plugins.find(self.host, self.config, self.wanted)
+        with self.spans.measure("plugins"):
+            found = plugins.find(self.host, self.config, self.wanted)
         return chain.probe(self.host, found, named=bool(self.wanted), network=network, local=local, known=self.known)
 
     def metadata(self) -> Metadata:
@@ -95,12 +101,15 @@ class Run:
                 self._publish(known, self.known, [f"source: {failure.message}"])
             raise failure
         self._guard(found)
-        self.state.lock(Deadline(LOCK_SECONDS))
-        plan = self.plan(metadata)
-        outcomes = boot.apply_plan(
-            plan, self.host, self.state, sources=found.records(), stages=stages, progress=progress
-        )
-        warnings = [boot.describe(problem) for problem in metadata.problems]
+        with self.spans.measure("lock", WAIT):
+            self.state.lock(Deadline(LOCK_SECONDS))
+        started = monotonic()
+        with self.spans.measure("plan"):
+            plan = self.plan(metadata)
+        from .execution import execute
+
+        outcomes = execute(plan, self.host, self.state, sources=found.records(), stages=stages, progress=progress)
+        warnings = [problem.text for problem in metadata.problems]
         warnings += [f"{verdict.name}: {verdict.warning}" for verdict in found.verdicts if verdict.warning]
         warnings += [str(error) for error in self.config.errors]
         left = more and any(step.due for step in plan.steps() if step.change.stage not in stages)
@@ -111,6 +120,7 @@ class Run:
             stages,
             status=status.RUNNING if left else None,
             warnings=warnings,
+            spans=self._take_spans(stages, started),
         )
         if not more:
             self._complete(known)
@@ -122,6 +132,12 @@ class Run:
         self._publish(known, metadata, lines)
         return Report(metadata=metadata, status=known, more=left)
 
+    def _take_spans(self, stages: Sequence[str], started: float) -> list[dict[str, Any]]:
+        """The stretches since the last report, with these stages as one more."""
+        self.spans.add(", ".join(stages), STAGE, started, monotonic() - started)
+        taken, self.spans.records = self.spans.records, []
+        return taken
+
     def _complete(self, known: dict[str, Any]) -> None:
         """Add what the earlier stages of the same boot reported."""
         before = status.read(self.host)
@@ -132,6 +148,7 @@ class Run:
             if now is None or now["result"] == "nothing":
                 known["handlers"][name] = entry
         known["sources"] = known["sources"] or before.get("sources", [])
+        known["spans"] = [*before.get("spans", []), *known["spans"]]
         known["stages"] = [*before.get("stages", []), *known["stages"]]
         known["errors"] += [error for error in before.get("errors", []) if error not in known["errors"]]
         known["warnings"] += [text for text in before.get("warnings", []) if text not in known["warnings"]]

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from .boot import Outcome
     from .errors import OvfinitError
+    from .execution import Outcome
     from .host import Host
     from .model import Metadata
 
@@ -71,8 +71,9 @@ def summarize(
     status: str | None = None,
     errors: Sequence[OvfinitError] = (),
     warnings: Sequence[str] = (),
+    spans: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The status document of a run: what was found, what each duty did, what went wrong."""
+    """The status document of a run: what was found, what each duty did, what went wrong, where the time went."""
     problems = [error.as_dict() for error in errors]
     notes = [*warnings]
     handlers: dict[str, Any] = {}
@@ -80,6 +81,7 @@ def summarize(
     for outcome in outcomes:
         handlers[outcome.handler] = {
             "result": outcome.result,
+            "started": outcome.started,
             "seconds": outcome.seconds,
             "changed": list(outcome.changed),
             "errors": [error.as_dict() for error in outcome.errors],
@@ -99,6 +101,7 @@ def summarize(
         "scripts": scripts,
         "errors": problems,
         "warnings": notes,
+        "spans": list(spans),
     }
 
 

@@ -123,7 +123,6 @@ def _user(host: Host, entry: Mapping[str, Any], noted: Mapping[str, str]) -> Ite
     name = entry["target"]
     before = entry["before"]
     now = {path: capture(host, path) for path in before}
-    account = host.accounts().get(name)
     if any(digest(now[path]) != digest(before[path]) for path in before):
         if _only_differs_by(name, before, now) or (
             noted and all(noted.get(path) == digest(now[path]) for path in before)
@@ -139,7 +138,8 @@ def _user(host: Host, entry: Mapping[str, Any], noted: Mapping[str, str]) -> Ite
                 return
             _userdel(host, name)
         yield Undone(name, "removed" if name not in host.accounts() else "restored")
-    if account is not None and name not in host.accounts():
+    if name not in host.accounts():
+        # also when an undo that was killed had already removed the account
         yield from _home(host, entry["home"])
 
 
@@ -178,6 +178,8 @@ def _home(host: Host, home: Mapping[str, Any]) -> Iterator[Undone]:
     if not home["folders"]:
         return
     real = host.real(home["path"], follow=False)
+    if not os.path.isdir(real):
+        return
     skeleton = host.real("/etc/skel")
     for folder, _, files in os.walk(real):
         for name in files:

@@ -113,7 +113,7 @@ def snapshot(root: Path, *, times: str = "all") -> dict[str, tuple[Any, ...]]:
             facts.append(os.readlink(path))
         elif kind == stat.S_IFREG:
             content = path.read_bytes()
-            facts += [hashlib.sha256(content).hexdigest(), content[:2000]]
+            facts += [hashlib.sha256(content).hexdigest(), content[:500]]
         if times == "all" or times == "files" and kind == stat.S_IFREG:
             facts.append(status.st_mtime_ns)
         found[str(path.relative_to(root))] = tuple(facts)

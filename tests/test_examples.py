@@ -106,6 +106,17 @@ def test_the_program_example_gives_keys_and_user_data(root: Path) -> None:
     assert shown["user_data"]["size"] == (root / "etc/rack-db" / SERIAL / "boot").stat().st_size
 
 
+def test_the_program_example_takes_a_location(root: Path, tmp_path: Path) -> None:
+    """A folder named after the colon is the caller's own, whatever the tree."""
+    other = tmp_path / "other" / SERIAL
+    other.mkdir(parents=True)
+    (other / "name").write_text("elsewhere\n")
+
+    shown = document("show", "--root", str(root), "--from", f"rack-db:{tmp_path}/other")
+
+    assert (shown["hostname"], shown["location"]) == ("elsewhere", f"{tmp_path}/other")
+
+
 def test_a_setting_of_the_example_is_honoured(root: Path) -> None:
     """What stands under the source's name in ovfinit.yaml reaches the plugin."""
     fill(root)

@@ -122,7 +122,7 @@ def prepare(root: Path) -> Path:
     (tree / "root/.ssh").mkdir(mode=0o700)
     (tree / "root/.ssh/authorized_keys").write_text("ssh-rsa AAAA admin\n")
     (tree / "etc/skel/.config").mkdir()
-    (tree / "etc/skel/.config/deep").write_text("x" * 100_000)
+    (tree / "etc/skel/.config/deep").write_text("x" * 5000)
     return tree
 
 

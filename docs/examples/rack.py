@@ -18,7 +18,7 @@ from ovfinit.model import Metadata
 
 
 class Rack(Datasource):
-    """`--from rack:FILE` reads another list."""
+    """The list of machines, and the line with this machine's serial number."""
 
     name = "rack"
     needs_network = False
@@ -58,4 +58,4 @@ class Rack(Datasource):
 
     @property
     def _file(self) -> str:
-        return self.location or str(self.settings.get("file") or "/etc/rack/machines")
+        return str(self.settings.get("file") or "/etc/rack/machines")

@@ -45,14 +45,12 @@ def run(name: str, options: Namespace) -> int:
 
 
 def _plan(agent: Run, stages: tuple[str, ...], output: Output) -> int:
-    from ..boot import describe
-
     metadata = agent.metadata()
     plan = agent.plan(metadata)
     steps = list(plan.steps(stages))
     errors = [duty.error for duty in plan.duties if duty.error] + [step.error for step in steps if step.error]
     problems = [*metadata.problems, *(problem for duty in plan.duties for problem in duty.problems)]
-    warnings = [describe(problem) for problem in problems]
+    warnings = [problem.text for problem in problems]
     warnings += [f"{step.change.target}: {step.reason}; kept" for step in steps if step.kept]
     if output.json:
         output.warned = bool(warnings)

@@ -72,13 +72,12 @@ class Known(Record):
 
 def _get(options: Namespace, *, secrets: bool) -> Known:
     """What was applied here; with --from, or where nothing was, what the sources say now."""
-    from ..boot import describe
     from ..run import Run
 
     agent = Run(options.root, options.wanted, options.config)
     if not options.wanted and agent.known is not None:
         stored = agent.state.read(f"{agent.state.folder(agent.known.instance_id or '')}/metadata.json") or {}
-        problems = [describe(problem) for problem in agent.known.problems]
+        problems = [problem.text for problem in agent.known.problems]
         return Known(document.public(agent.known, secrets=secrets), stored.get("sources", []), problems)
     if not options.wanted and os.geteuid() != 0 and (published := status.published(agent.host)) is not None:
         # the state is root's; what everybody may know lies under /run
@@ -87,7 +86,7 @@ def _get(options: Namespace, *, secrets: bool) -> Known:
     found = agent.probe()
     if found.metadata is None:
         return Known(None, found.records(), failure=found.failure())
-    problems = [describe(problem) for problem in found.metadata.problems]
+    problems = [problem.text for problem in found.metadata.problems]
     return Known(document.public(found.metadata, secrets=secrets), found.records(), problems)
 
 

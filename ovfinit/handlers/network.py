@@ -44,6 +44,8 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Itera
         yield Problem(NAME, obstacle)
     if renderer == choose.IFUPDOWN:
         yield from _rivals(rendered, host)
+        if not choose.resolves_names(host) and any(device.nameservers for device in parsed.network.devices):
+            yield Problem(NAME, "nameservers have no effect under ifupdown without resolvconf: install it", origin)
     for path, file in rendered.files.items():
         yield WriteFile(NAME, path, content=file.text.encode(), mode=file.mode)
 

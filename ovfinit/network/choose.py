@@ -104,6 +104,11 @@ def _masked(host: Host, unit: str) -> bool:
         return False
 
 
+def resolves_names(host: Host) -> bool:
+    """True if something in the tree takes the name servers that ifupdown hands on; plain ifupdown drops them."""
+    return any(host.exists(f"{folder}/resolvconf") for folder in ("/usr/sbin", "/sbin"))
+
+
 def _fought_over(host: Host) -> Iterator[str]:
     for stanza in read(host).stanzas:
         yield f"{stanza.where} gives {stanza.name} to ifupdown, which is enabled as well"

@@ -260,12 +260,9 @@ def _sysctl(key: str, value: int) -> str:
 
 def _text(device: Device, place: Place, stanzas: Sequence[Stanza]) -> str:
     lines = [f"rename {place.rename}"] if place.rename else []
-    # for what is optional nobody waits at boot; what a pattern finds may be there by then, or come later
-    words = [
-        *([] if device.optional else ["auto"]),
-        *(["allow-hotplug"] if device.optional or not place.kernel else []),
-    ]
-    lines += [f"{word} {' '.join(place.auto)}" for word in words if device.activation is None]
+    # what is optional is left to udev, so that nobody waits for it; udev's helper knows names only, not patterns
+    word = "allow-hotplug" if device.optional and place.kernel else "auto"
+    lines += [] if device.activation else [f"{word} {' '.join(place.auto)}"]
     lines += [f"no-auto-down {' '.join(place.kernel)}"] if device.critical and place.kernel else []
     for name in place.logical:
         for stanza in stanzas:

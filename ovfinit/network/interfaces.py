@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from ..errors import InputError
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ class Interfaces(Record):
 
 
 def read(host: Host) -> Interfaces:
-    """The main file and what it includes. Raises InputError if a file cannot be read or is larger than 1 MiB."""
+    """The main file and what it includes. A file that cannot be read, or is larger than 1 MiB, says nothing."""
     stanzas: list[Stanza] = []
     waiting, seen = [MAIN], set[str]()
     while waiting and len(seen) < FILES_LIMIT:
@@ -47,13 +48,21 @@ def read(host: Host) -> Interfaces:
             continue
         seen.add(path)
         # our own file is what we are about to replace: what it says now does not count
-        for number, words in () if path == OURS else _lines(host.text(path, LIMIT) or ""):
+        for number, words in () if path == OURS else _lines(_text(host, path)):
             if words[0] == "iface" and len(words) >= 4 and words[3] != "loopback":
                 stanzas.append(Stanza(words[1], words[2], words[3], f"{path}:{number}"))
             elif words[0] in {"source", "source-directory"} and len(words) > 1:
                 for word in words[1:]:
                     waiting += _included(host, os.path.join(os.path.dirname(path), word), whole=words[0] != "source")
     return Interfaces(host.exists(MAIN), OURS in seen, tuple(stanzas))
+
+
+def _text(host: Host, path: str) -> str:
+    try:
+        return host.text(path, LIMIT) or ""
+    except InputError:
+        # a folder under interfaces.d, for one
+        return ""
 
 
 def _lines(text: str) -> list[tuple[int, list[str]]]:

@@ -271,14 +271,16 @@ class Finding(Record):
 class Parsed(Record):
     """What a parser hands back: the network without what cannot be used, and what its author should know.
 
-    An error costs the value it is in, or the device where that value says which device is meant. A warning is about
-    something left out because we do not know it. What is deprecated is understood all the same.
+    An error costs the value it is in; where that value says which device is meant, it costs the device and is one of
+    the `lost` as well. A warning is about something left out because we do not know it. What is deprecated is
+    understood all the same.
     """
 
     network: Network
     errors: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
     deprecations: tuple[Finding, ...] = ()
+    lost: tuple[Finding, ...] = ()
 
 
 class RenderedFile(Record):

@@ -34,6 +34,7 @@ class Findings:
 
     def __init__(self) -> None:
         self.errors: list[Finding] = []
+        self.lost: list[Finding] = []
         self.warnings: list[Finding] = []
         self.deprecations: list[Finding] = []
 
@@ -41,6 +42,11 @@ class Findings:
         """A value that is not used."""
         if len(self.errors) < FINDINGS_LIMIT:
             self.errors.append(Finding(path, message))
+
+    def lose(self, path: Path, message: str) -> None:
+        """A mistake that costs a whole device."""
+        self.error(path, message)
+        self.lost.append(Finding(path, message))
 
     def warn(self, path: Path, message: str) -> None:
         """A value that is not understood, and left out."""
