@@ -108,7 +108,7 @@ def _write_block(change: WriteBlock, step: Step, host: Host) -> None:
 def _remove_file(change: RemoveFile, _: Step, host: Host) -> None:
     real = host.real(change.target, follow=False)
     os.unlink(real)
-    atomic.sync_folder(os.path.dirname(real))
+    atomic.touched(real)
 
 
 def _ensure_user(change: EnsureUser, _: Step, host: Host) -> None:

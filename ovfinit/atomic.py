@@ -1,7 +1,8 @@
 """Files that are written whole or not at all.
 
 A temporary file in the same folder gets mode and owner before content, is flushed to the disk and renamed over its
-target; then the folder is flushed. Its name is fixed, so that what a killed run left is reused by the next one.
+target. Its name is fixed, so that what a killed run left is reused by the next one. The folders' entries are flushed
+together by `flush`, once each, before any mark says that something is done.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 
 PREFIX = ".ovfinit-new."
+_folders: set[str] = set()
 
 
 def candidate(path: str) -> str:
@@ -46,24 +48,33 @@ def prepare(
 
 
 def commit(path: str, *, at: int | None = None) -> None:
-    """Give the prepared candidate its real name, durably."""
+    """Give the prepared candidate its real name; it is durable after the next `flush`, below `at` at once."""
     os.rename(candidate(path), path, src_dir_fd=at, dst_dir_fd=at)
-    sync_folder(os.path.dirname(path) or ".", at=at)
-
-
-def sync_folder(folder: str, *, at: int | None = None) -> None:
-    """Flush a folder's entries to the disk."""
-    if at is not None:
+    if at is None:
+        touched(path)
+    else:
         os.fsync(at)
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+
+
+def touched(path: str) -> None:
+    """Note that the folder of `path` has other entries than before."""
+    _folders.add(os.path.dirname(path) or ".")
+
+
+def flush() -> None:
+    """Flush the entries of all folders noted since the last time; one that has gone needs none. Raises OSError."""
+    while _folders:
+        try:
+            descriptor = os.open(_folders.pop(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write(path: str, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
-    """Replace or make the file at `path`, an operating-system path. Raises OSError."""
+    """Replace or make the file at `path`, an operating-system path; durable after the next `flush`. Raises OSError."""
     prepare(path, content, mode, owner)
     commit(path)

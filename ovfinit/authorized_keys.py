@@ -46,14 +46,9 @@ def write(host: Host, account: Account, text: str) -> None:
         raise ChangeError("the home folder is not there", where=account.home)
     root = os.geteuid() == 0
     try:
-        try:
-            os.mkdir(FOLDER, 0o700, dir_fd=home)
-            if root:
-                os.chown(FOLDER, account.uid, account.gid, dir_fd=home, follow_symlinks=False)
-        except FileExistsError:
-            pass
         folder = _open(FOLDER, home)
-        assert folder is not None
+        if folder is None:
+            folder = _make_folder(home, account)
         try:
             if root and os.fstat(folder).st_uid not in (0, account.uid):
                 raise ChangeError("belongs to somebody else", where=f"{account.home}/{FOLDER}")
@@ -63,6 +58,22 @@ def write(host: Host, account: Account, text: str) -> None:
             os.close(folder)
     finally:
         os.close(home)
+
+
+def _make_folder(home: int, account: Account) -> int:
+    """Make the folder under another name first, so that it never stands there with the wrong owner."""
+    new = atomic.candidate(FOLDER)
+    try:
+        os.rmdir(new, dir_fd=home)
+    except FileNotFoundError:
+        pass
+    os.mkdir(new, 0o700, dir_fd=home)
+    folder = _open(new, home)
+    assert folder is not None
+    if os.geteuid() == 0:
+        os.fchown(folder, account.uid, account.gid)
+    os.rename(new, FOLDER, src_dir_fd=home, dst_dir_fd=home)
+    return folder
 
 
 def _open(path: str, at: int | None) -> int | None:

@@ -10,6 +10,7 @@ from .errors import OvfinitError, StateError
 from .journal import Journal, link_target, own_missing
 from .ledger import expected, settled
 from .record import Record
+from .undo import finish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class _Execution:
         self.instance_id = plan.metadata.instance_id
         self.steps = list(plan.steps(stages))
         self.due = [step for step in self.steps if step.due]
-        self.journal = Journal(state, self.instance_id)
+        self.journal = Journal(state, state.folder(self.instance_id))
         self.number = 0
         self.past = expected(plan.past, self.steps)
         self.done = dict(plan.past.done)
@@ -121,6 +122,7 @@ class _Execution:
         metadata, new = self.plan.metadata, self.plan.past.new
         if not self.due and not new and self.state.current() == metadata:
             return
+        finish(self.host, self.state)
         own, previous = own_missing(self.host), link_target(self.host)
         try:
             self.state.make_folder(self.state.folder(self.instance_id))
@@ -131,6 +133,7 @@ class _Execution:
         if self.due or new:
             self.number = self.journal.open(self.due, previous, own)
         self.state.remember(metadata, sources, self.past)
+        self.state.flush()
 
     def make(self, index: int, step: Step) -> None:
         """One change; a failure is the duty's, not ours."""
@@ -141,6 +144,9 @@ class _Execution:
             done = perform(step, self.host)
         except OvfinitError as error:
             tally.errors.append(error)
+            if step.change.kind == "host-key":
+                # a key that somebody makes there later is not of our making
+                self.journal.note(self.number, index, step.change)
             if isinstance(error, ScriptFailed):
                 tally.scripts.append({"name": _script(step), "exit_code": error.script_exit_code})
         else:
@@ -173,6 +179,7 @@ class _Execution:
         now = settled(self.plan.past, self.steps, made).with_(done=self.done)
         if self.plan.past.new or now != self.plan.past.with_(new=False):
             self.state.save_past(self.instance_id, now)
+            self.state.flush()
 
 
 def _script(step: Step) -> str:

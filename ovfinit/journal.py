@@ -162,11 +162,11 @@ class Journal:
         touched = {path: digest(capture(self.state.tree, path)) for path in places(change)}
         line = json.dumps({"index": index, "after": touched}) + "\n"
         real = self.state.tree.real(f"{self.folder}/{number:04}.done")
-        descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, line.encode())
-        finally:
-            os.close(descriptor)
+            with open(os.open(real, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab") as file:
+                file.write(line.encode())
+        except OSError:
+            pass  # a full disk, say; what was made is made
 
     def notes(self, number: int) -> dict[int, dict[str, str]]:
         """What `note` appended, by the change's index; a line that was cut off is left out."""

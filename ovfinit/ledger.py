@@ -18,13 +18,15 @@ BLOCK = ("block",)
 
 
 def expected(past: Past, steps: Sequence[Step]) -> Past:
-    """What may stand on the machine if we are killed now: old contents of ours and new ones."""
+    """What may stand on the machine if we are killed now: what stands there, old contents of ours and new ones."""
     written, wanted_by = dict(past.written), dict(past.wanted_by)
     for step in steps:
         digests = _digests(step)
         if digests:
             path = step.change.target
-            written[path] = tuple(dict.fromkeys((*written.get(path, ()), *digests)))
+            # not ours, but neither somebody's later work: the next run must go on replacing it
+            replaced = (sha256(step.before).hexdigest(),) if step.due and step.before and digests != BLOCK else ()
+            written[path] = tuple(dict.fromkeys((*written.get(path, ()), *replaced, *digests)))
             if _goes_with_us(step.change):
                 wanted_by[path] = step.change.handler
     return past.with_(written=written, wanted_by=wanted_by)

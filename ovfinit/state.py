@@ -156,6 +156,13 @@ class State:
         os.makedirs(self.tree.real(os.path.dirname(folder)), mode=0o755, exist_ok=True)
         os.makedirs(self.tree.real(folder), mode=0o700, exist_ok=True)
 
+    def flush(self) -> None:
+        """Make everything durable that was written so far. Raises StateError."""
+        try:
+            atomic.flush()
+        except OSError as error:
+            raise StateError(f"cannot be flushed to the disk: {error.strerror}") from error
+
     def read(self, path: str) -> dict[str, Any] | None:
         """A state file's document. Raises StateError for a damaged one or one of a later version."""
         import json
@@ -173,8 +180,9 @@ class State:
         return stored
 
     def write(self, path: str, content: Mapping[str, Any], mode: int = 0o600) -> None:
-        """Write a state file, whole or not at all."""
+        """Write a state file, whole or not at all; what was changed before is durable before it is."""
         try:
+            atomic.flush()
             atomic.write(self.tree.real(path), document.dumps({"version": VERSION, **content}), mode)
         except OSError as error:
             raise StateError(f"cannot be written: {error.strerror}", where=path) from error

@@ -13,18 +13,21 @@ from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, RemoveFile, Run, Se
 from .deadline import Deadline
 from .digest import sha256
 from .errors import ChangeError, OvfinitError, StateError
-from .journal import Journal, capture, digest, put_back
+from .journal import Journal, capture, digest, link_target, put_back
+from .paths import INSTANCES, RUN
 from .record import Record
 from .state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from .host import Host
 
 TOOL_TIMEOUT = 30.0
+# no instance id leads to a name that starts with a dot
+UNDONE = f"{INSTANCES}/.undone"
 
 
 class Undone(Record):
@@ -38,16 +41,17 @@ class Undone(Record):
 def undo(host: Host, state: State) -> Iterator[Undone]:
     """Take the current instance back, yielding what becomes of each place; the last step forgets the instance.
 
-    Raises StateError if nothing was applied here.
+    An undo that was killed while it forgot is brought to its end, and nothing else. Raises StateError if nothing was
+    applied here, or if the journal is damaged; nothing is changed then.
     """
-    current = state.current()
-    if current is None or current.instance_id is None:
+    if finish(host, state):
+        return
+    name = link_target(host) or next(iter(host.listing(INSTANCES)), None)
+    if name is None:
         raise StateError("nothing was applied here that could be taken back")
-    journal = Journal(state, current.instance_id)
-    previous: str | None = None
-    own: list[str] = []
-    for number in reversed(journal.numbers()):
-        record = state.read(f"{journal.folder}/{number:04}.json") or {}
+    journal = Journal(state, f"{INSTANCES}/{name}")
+    records = {number: journal.record(number) for number in reversed(journal.numbers())}
+    for number, record in records.items():
         notes = journal.notes(number)
         for index, entry in reversed(list(enumerate(record["changes"]))):
             try:
@@ -56,8 +60,32 @@ def undo(host: Host, state: State) -> Iterator[Undone]:
                 yield Undone(entry["target"], "kept", str(error))
             for folder in reversed(entry["folders"]):
                 _remove_empty(host, folder)
-        previous, own = record["previous"], record["own"]
-    _forget(host, state, current.instance_id, previous, own)
+    os.rename(host.real(f"{INSTANCES}/{name}", follow=False), host.real(UNDONE, follow=False))
+    finish(host, state)
+
+
+def finish(host: Host, state: State) -> bool:
+    """Forget the instance that was taken back; False if there is none.
+
+    It has another name by now, so that whoever comes next takes nothing in it for granted.
+    """
+    from shutil import rmtree
+
+    if not os.path.isdir(host.real(UNDONE, follow=False)):
+        return False
+    journal = Journal(state, UNDONE)
+    oldest = journal.record(journal.numbers()[0]) if journal.numbers() else {"previous": None, "own": ()}
+    current = link_target(host)
+    if current is not None and not host.exists(f"{INSTANCES}/{current}"):
+        state.point_to(oldest["previous"])
+    for name in ("status.json", "metadata.json"):
+        path = host.real(f"{RUN}/{name}")
+        if os.path.lexists(path):
+            os.unlink(path)
+    _remove_own(host, oldest["own"])
+    rmtree(host.real(UNDONE, follow=False))
+    _remove_own(host, oldest["own"])
+    return True
 
 
 def _files(host: Host, entry: Mapping[str, Any], noted: Mapping[str, str]) -> Iterator[Undone]:
@@ -68,6 +96,9 @@ def _files(host: Host, entry: Mapping[str, Any], noted: Mapping[str, str]) -> It
         ours = noted.get(path) == digest(now) if noted else _written_digest(now) == entry.get("after")
         if entry["kind"] == RemoveFile.kind:
             ours = now["type"] == "absent"
+        if entry["kind"] == MakeHostKey.kind and not noted:
+            # killed before it could be noted, and nobody else makes host keys just then
+            ours = True
         if not ours and now["type"] != "absent":
             yield Undone(path, "kept", "changed by hand since we wrote it")
             continue
@@ -224,15 +255,8 @@ def _remove_empty(host: Host, folder: str) -> None:
         pass  # not empty: somebody uses it
 
 
-def _forget(host: Host, state: State, instance_id: str, previous: str | None, own: list[str]) -> None:
-    from shutil import rmtree
-
-    state.point_to(previous)
-    rmtree(host.real(state.folder(instance_id)), ignore_errors=True)
-    for name in ("status.json", "metadata.json"):
-        path = host.real(f"/run/ovfinit/{name}")
-        if os.path.lexists(path):
-            os.unlink(path)
+def _remove_own(host: Host, own: Sequence[str]) -> None:
+    """Remove what was not there before us: files, and folders that are empty."""
     for path in reversed(own):
         real = host.real(path, follow=False)
         if os.path.isdir(real):

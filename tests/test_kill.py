@@ -102,10 +102,9 @@ def settled(tree: Path) -> dict[str, Any]:
         found[name] = facts[:4] if told else facts
         if name.endswith(("/metadata.json", "run/ovfinit/status.json")):
             known = json.loads((tree / name).read_text())
-            known.pop("sources", None)
-            known.pop("handlers", None)
-            known.pop("scripts", None)
-            found[name] = (*facts[:4], known)
+            known = known.get("metadata", known)
+            kept = ("status", "errors", "warnings", *known) if "hostname" in known else ("status", "errors", "warnings")
+            found[name] = (*facts[:4], [(key, known.get(key)) for key in kept])
     return {name: facts for name, facts in found.items() if "/journal/" not in name}
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "show": ("metadata", "show the normalized metadata, or one value of it"),
     "explain": ("metadata", "show which source answered, why others did not, where values came from"),
     "status": ("progress", "show how far the boot has come"),
+    "analyze": ("timing", "show where the boot time went"),
     "check": ("validate", "validate any input without using it"),
     "clean": ("tidy", "make the machine ready to be an image again"),
     "datasource": ("sources", "list the datasource plugins, or check one"),

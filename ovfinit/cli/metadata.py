@@ -204,6 +204,7 @@ def _brief(value: Any) -> str:
     if isinstance(value, list) and len(value) > 1:
         value, more = value[0], f" (+{len(value) - 1} more)"
     text = " ".join(_text(value).split())
+    text = text.replace('"', "") if isinstance(value, dict) else text
     return (text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…") + more
 
 

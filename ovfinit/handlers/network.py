@@ -9,52 +9,49 @@ from ..network import choose, v2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from ..changes import Change
     from ..config import Config
     from ..host import Host
     from ..model import Metadata
-    from ..network.model import Finding, Network, Rendered
+    from ..network.model import Network, Rendered
     from ..state import Past
 
 NAME = "network"
+SHOWN_LIMIT = 5
 
 
 def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Iterator[Change | Problem]:
     """The files, and a problem for each value that had to be left out and each thing that may spoil their effect.
 
     Without a network in the metadata, or with `config: disabled`, nothing. What is wrong in one place does not cost
-    the rest; if nothing at all is left, or nobody would read the files, raises ChangeError and plans nothing.
+    the rest. Raises ChangeError if nobody would read the files, and, after everything else has been handed out, if a
+    device had to be left out: its files of an earlier boot stay then, and the next boot tries again.
     """
     del past
     if metadata.network is None:
         return
     origin = metadata.origins.get(NAME)
     parsed = v2.parse(dict(metadata.network))
-    _check_any(parsed.errors, parsed.network.devices, origin)
-    if not parsed.network.devices:
-        return
-    renderer = choose.choose(host, config.network.renderer)
-    rendered = _render(renderer, parsed.network, host)
-    _check_any(rendered.errors, rendered.files, origin)
-    for finding in (*parsed.errors, *parsed.warnings, *rendered.errors, *rendered.warnings):
-        yield Problem(NAME, str(finding), origin)
-    for obstacle in choose.obstacles(host, renderer):
-        yield Problem(NAME, obstacle)
-    if renderer == choose.IFUPDOWN:
-        yield from _rivals(rendered, host)
-        if not choose.resolves_names(host) and any(device.nameservers for device in parsed.network.devices):
-            yield Problem(NAME, "nameservers have no effect under ifupdown without resolvconf: install it", origin)
-    for path, file in rendered.files.items():
-        yield WriteFile(NAME, path, content=file.text.encode(), mode=file.mode)
-
-
-def _check_any(errors: Sequence[Finding], usable: Sequence[object] | Mapping[str, object], origin: str | None) -> None:
-    """Raise ChangeError if there are errors and nothing that is usable in spite of them."""
-    if errors and not usable:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise ChangeError(f"{errors[0]}{more}", where=origin, remedy="`ovfinit check FILE` names every mistake")
+    lost = parsed.lost
+    if parsed.network.devices:
+        renderer = choose.choose(host, config.network.renderer)
+        rendered = _render(renderer, parsed.network, host)
+        lost += rendered.errors
+        for path, file in rendered.files.items():
+            yield WriteFile(NAME, path, content=file.text.encode(), mode=file.mode)
+        for finding in (*parsed.errors, *parsed.warnings, *rendered.warnings):
+            if finding not in lost:
+                yield Problem(NAME, str(finding), origin)
+        for obstacle in choose.obstacles(host, renderer):
+            yield Problem(NAME, obstacle)
+        if renderer == choose.IFUPDOWN:
+            yield from _obstacles(parsed.network, rendered, host)
+    if lost:
+        reasons = "; ".join(str(finding) for finding in lost[:SHOWN_LIMIT])
+        more = f" (and {len(lost) - SHOWN_LIMIT} more)" if len(lost) > SHOWN_LIMIT else ""
+        raise ChangeError(f"left out: {reasons}{more}", where=origin, remedy="`ovfinit check FILE` names every mistake")
 
 
 def _render(renderer: str, network: Network, host: Host) -> Rendered:
@@ -73,11 +70,14 @@ def _render(renderer: str, network: Network, host: Host) -> Rendered:
     return ifupdown.render(network, host.interfaces())
 
 
-def _rivals(rendered: Rendered, host: Host) -> Iterator[Problem]:
-    """The admin's stanzas for names of ours: ifupdown applies all, their DHCP as well as our fixed address."""
+def _obstacles(network: Network, rendered: Rendered, host: Host) -> Iterator[Problem]:
+    """What ifupdown makes otherwise of the file than it says."""
     from ..network import interfaces
 
     for stanza in interfaces.read(host).stanzas:
         if stanza.name in rendered.names:
+            # all stanzas of a name apply: their DHCP as well as our fixed address
             message = f"configures {stanza.name} ({stanza.family} {stanza.method}) as well, both apply: remove one"
             yield Problem(NAME, message, stanza.where)
+    if any(device.nameservers for device in network.devices) and not choose.resolves_names(host):
+        yield Problem(NAME, "nameservers have no effect under ifupdown without resolvconf: install it")

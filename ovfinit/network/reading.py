@@ -34,19 +34,22 @@ class Findings:
 
     def __init__(self) -> None:
         self.errors: list[Finding] = []
+        self.mistakes = 0
         self.lost: list[Finding] = []
         self.warnings: list[Finding] = []
         self.deprecations: list[Finding] = []
 
     def error(self, path: Path, message: str) -> None:
-        """A value that is not used."""
+        """A value that is not used. All are counted in `mistakes`, also those that are not kept."""
+        self.mistakes += 1
         if len(self.errors) < FINDINGS_LIMIT:
             self.errors.append(Finding(path, message))
 
     def lose(self, path: Path, message: str) -> None:
         """A mistake that costs a whole device."""
         self.error(path, message)
-        self.lost.append(Finding(path, message))
+        if len(self.lost) < FINDINGS_LIMIT:
+            self.lost.append(Finding(path, message))
 
     def warn(self, path: Path, message: str) -> None:
         """A value that is not understood, and left out."""
@@ -283,7 +286,8 @@ def device_id(value: object) -> str:
 def pattern(value: object) -> str:
     """A shell pattern for names of interfaces or drivers."""
     written = value if isinstance(value, str) else ""
-    if not 0 < len(written) <= 64 or not set(written) <= _PATTERN or written[0] in "!-":
+    paired = written.count("[") == written.count("]")
+    if not 0 < len(written) <= 64 or not set(written) <= _PATTERN or written[0] in "!-" or not paired:
         raise Unusable(f"{shown(value)} is not a name or shell pattern such as en*")
     return written
 

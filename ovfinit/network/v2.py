@@ -14,6 +14,7 @@ from .model import (
     Device,
     Dummy,
     Ethernet,
+    Finding,
     Match,
     Network,
     Parsed,
@@ -46,7 +47,11 @@ def parse(value: object) -> Parsed:
     if top is not None and set(top.value) == {"network"}:
         top = top.section("network")
     network = Network() if top is None else _network(top)
-    return Parsed(network, tuple(findings.errors), tuple(findings.warnings), tuple(findings.deprecations))
+    if not network.devices:
+        # whatever it was that went wrong, it cost everything
+        findings.lost = findings.errors
+    collected = (findings.errors, findings.warnings, findings.deprecations, findings.lost)
+    return Parsed(network, *map(tuple, collected))
 
 
 def _network(top: Section) -> Network:
@@ -58,7 +63,9 @@ def _network(top: Section) -> Network:
     if version is None:
         top.warn("version", "is missing, taken for 2")
     elif version != 2 or isinstance(version, bool):
-        top.error("version", f"{shown(version)} of the network configuration is not understood, only 2 is")
+        top.findings.lose(
+            (*top.path, "version"), f"{shown(version)} of the network configuration is not understood, only 2 is"
+        )
         return Network()
     if top.take("renderer", choice("networkd", "NetworkManager", "sriov")) == "NetworkManager":
         top.warn("renderer", "is not followed: network.renderer in ovfinit.yaml chooses it")
@@ -70,19 +77,20 @@ def _network(top: Section) -> Network:
             assert section is not None
             path = (*section.path, id_ if isinstance(id_, str) else shown(id_))
             if len(devices) >= DEVICES_LIMIT:
-                top.error(kind, f"there are more than {DEVICES_LIMIT} devices")
+                top.findings.lose(section.path, f"there are more than {DEVICES_LIMIT} devices")
                 break
+            errors = len(top.findings.errors)
             # `eth0:` with nothing after it is a device without any settings
             below = section.below({} if section.value[id_] is None else section.value[id_], path)
-            if below is None:
-                continue
-            device = _device(below, id_, build)
+            device = None if below is None else _device(below, id_, build)
             if device is None:
-                continue
-            if device.id in devices:
-                below.findings.error(path, f"another device is called {device.id} already")
+                # the first mistake in it says why, unless there were too many to keep
+                lost = top.findings.errors[errors : errors + 1] or [Finding(path, "is left out")]
+                top.findings.lost += lost if len(top.findings.lost) < reading.FINDINGS_LIMIT else []
+            elif device.id in devices:
+                top.findings.lose(path, f"another device is called {device.id} already")
             elif device.name in names:
-                below.findings.error(path, f"would be called {device.name}, and so is {names[device.name]}")
+                top.findings.lose(path, f"would be called {device.name}, and so is {names[device.name]}")
             else:
                 devices[device.id] = device
                 names.update({device.name: device.id} if device.name else {})
@@ -95,7 +103,7 @@ def _network(top: Section) -> Network:
 
 def _device(section: Section, id_: object, build: Builder) -> Device | None:
     """One device; None if a mistake leaves open which one is meant or what it is."""
-    errors = len(section.findings.errors)
+    errors = section.findings.mistakes
     hardware = build is _ethernet
     matched = hardware and section.has("match")
     name = section.read(id_, section.path, reading.device_id if matched else reading.interface_name)
@@ -105,7 +113,7 @@ def _device(section: Section, id_: object, build: Builder) -> Device | None:
         identity["set_name"] = section.take("set-name", reading.interface_name)
         if identity["set_name"] and not matched:
             section.error("set-name", "needs `match`, which says what is to be renamed")
-    usable = len(section.findings.errors) == errors
+    usable = section.findings.mistakes == errors
     own = build(section)
     common = {**addressing(section), "macaddress": section.take("macaddress", reading.mac)}
     if section.take("renderer", choice("networkd", "NetworkManager", "sriov")) == "NetworkManager":
@@ -211,14 +219,16 @@ def _joined(devices: Mapping[str, Device], top: Section) -> tuple[Device, ...]:
                 owner[member] = device.id
                 members.append(member)
         kept[device.id] = device.with_(interfaces=tuple(members))
+        if isinstance(device, Bond) and device.parameters.primary not in {None, *members}:
+            kept[device.id] = kept[device.id].with_(parameters=device.parameters.with_(primary=None))
     for device in devices.values():
         if isinstance(device, Vlan) and device.link not in devices:
-            top.findings.error((*top.path, "vlans", device.id, "link"), f"no device is called {device.link}")
+            top.findings.lose((*top.path, "vlans", device.id, "link"), f"no device is called {device.link}")
             del kept[device.id]
     done, circular = ordered(kept.values())
     for device in circular:
         # what stands on a VLAN that was just taken away lands here as well, and is as little use
-        top.findings.error(
+        top.findings.lose(
             (*top.path, kinds[type(device)], device.id), "stands on itself, or on a device that is left out"
         )
     return done

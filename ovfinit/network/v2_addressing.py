@@ -93,11 +93,11 @@ def _routes(section: Section) -> tuple[Route, ...]:
     for path, item in section.items("routes"):
         below = section.below(item, path)
         if below is not None:
-            errors = len(below.findings.errors)
+            errors = below.findings.mistakes
             route = _route(below)
             below.close()
             # a route with half of its words would send packets elsewhere than asked
-            if route is not None and len(below.findings.errors) == errors:
+            if route is not None and below.findings.mistakes == errors:
                 found.append(route)
     return tuple(found)
 
@@ -142,7 +142,7 @@ def _rules(section: Section) -> tuple[Rule, ...]:
         below = section.below(item, path)
         if below is None:
             continue
-        errors = len(below.findings.errors)
+        errors = below.findings.mistakes
         rule = Rule(
             below.take("from", reading.network),
             below.take("to", reading.network),
@@ -158,7 +158,7 @@ def _rules(section: Section) -> tuple[Rule, ...]:
             below.findings.error(path, "a rule needs `table`")
         if rule.source and rule.to and is_ipv6(rule.source) != is_ipv6(rule.to):
             below.error("to", f"{rule.to} is not of the same family as {rule.source}")
-        if len(below.findings.errors) == errors:
+        if below.findings.mistakes == errors:
             found.append(rule)
     return tuple(found)
 

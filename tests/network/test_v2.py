@@ -211,6 +211,7 @@ def test_mistakes_are_named_and_cost_only_themselves(settings: dict[str, Any], e
     """A mistake is named with its path; the adapter and its other settings stay."""
     parsed = ethernet(**settings, ipv6_privacy=True)
     assert f"ethernets.eth0.{expected}" in errors(parsed)
+    assert parsed.lost == ()
     assert parsed.network.devices[0].ipv6_privacy is True
     assert parsed.network.devices[0].routes == ()
 
@@ -236,6 +237,7 @@ def test_mistakes_about_which_device_cost_the_device(settings: dict[str, Any], e
     """Nothing is configured when it is unclear on which adapter."""
     parsed = ethernet(**settings)
     assert errors(parsed) == [f"ethernets.eth0.{expected}"]
+    assert parsed.lost == parsed.errors
     assert parsed.network.devices == ()
 
 
@@ -379,6 +381,14 @@ def test_huge_documents_are_bounded() -> None:
     assert len(many.errors) == 100
     assert errors(ethernet(addresses=["10.0.0.1/8"] * 5000)) == ["ethernets.eth0.addresses: has more than 4096 items"]
     assert len(errors(ethernet(gateway4="9" * 10**6))[0]) < 200
+
+
+def test_a_lost_device_is_known_among_any_number_of_mistakes() -> None:
+    """However many mistakes there are, a device that they cost is not taken for a good one, and is named."""
+    noise = {"addresses": ["x"] * 200}
+    parsed = v2.parse({"version": 2, "ethernets": {"a": noise, "b": {"match": {"macaddress": "x"}}, "c\n": {}}})
+    assert [device.id for device in parsed.network.devices] == ["a"]
+    assert [finding.path for finding in parsed.lost] == [("ethernets", "b"), ("ethernets", "c\n")]
 
 
 def test_numbers_and_flags_in_quotes() -> None:

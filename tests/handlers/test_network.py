@@ -1,0 +1,302 @@
+"""The network duty on trees that pose as machines: which renderer, which files, and what is said when it goes wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovfinit.changes import LOCAL, WriteFile
+from ovfinit.config import Config, NetworkConfig
+from ovfinit.errors import ChangeError
+from ovfinit.handlers import network
+from ovfinit.host import Host
+from ovfinit.model import Metadata, Problem
+from ovfinit.state import Past
+
+NETWORKD_FILE = "/etc/systemd/network/10-ovfinit-eth0.network"
+IFUPDOWN_FILE = "/etc/network/interfaces.d/50-ovfinit"
+MAIN = "source /etc/network/interfaces.d/*\nauto lo\niface lo inet loopback\n"
+DOCUMENT: dict[str, Any] = {"version": 2, "ethernets": {"eth0": {"dhcp4": True}}}
+
+
+class Outcome:
+    """What the duty handed out: files, problems as texts, and the error it ended with."""
+
+    def __init__(self, root: Path, document: dict[str, Any] | None, renderer: str) -> None:
+        self.files: dict[str, WriteFile] = {}
+        self.problems: list[str] = []
+        self.error: ChangeError | None = None
+        metadata = Metadata(instance_id="i-1", network=document, origins={"network": "#/network-config"})
+        config = Config(network=NetworkConfig(renderer=renderer))
+        try:
+            for item in network.changes(metadata, config, Host(str(root)), Past()):
+                if isinstance(item, Problem):
+                    self.problems.append(f"{item.where}: {item.message}" if item.where else item.message)
+                else:
+                    assert isinstance(item, WriteFile)
+                    self.files[item.target] = item
+        except ChangeError as error:
+            self.error = error
+
+
+def plan(root: Path, document: dict[str, Any] | None = DOCUMENT, renderer: str = "auto") -> Outcome:
+    """Ask the duty about a tree."""
+    return Outcome(root, document, renderer)
+
+
+def make(root: Path, *paths: str, **contents: str) -> None:
+    """Make files in the tree: empty ones by path, and by keyword (`interfaces`) those with content."""
+    for path in paths:
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+    for name, content in contents.items():
+        target = root / "etc/network" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content)
+
+
+def enable(root: Path, unit: str, target: str = "multi-user.target") -> None:
+    """Enable a service as systemctl does, with an absolute link into the tree."""
+    link = root / f"etc/systemd/system/{target}.wants/{unit}.service"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(f"/lib/systemd/system/{unit}.service")
+
+
+def add_nic(root: Path, name: str, mac: str) -> None:
+    """An adapter in the tree's sysfs."""
+    device = root / "sys/class/net" / name
+    (device / "device").mkdir(parents=True)
+    (device / "address").write_text(f"{mac}\n")
+    (device / "operstate").write_text("down\n")
+
+
+def ifupdown(root: Path, main: str = MAIN) -> None:
+    """A tree as the Debian installer leaves it."""
+    make(
+        root,
+        "usr/sbin/ifup",
+        "usr/sbin/resolvconf",
+        "lib/systemd/systemd",
+        "lib/systemd/systemd-networkd",
+        interfaces=main,
+    )
+    enable(root, "networking")
+
+
+def netplan(root: Path) -> None:
+    """Netplan with a document of its own."""
+    make(
+        root,
+        "usr/sbin/netplan",
+        "etc/netplan/90-default.yaml",
+        "usr/lib/systemd/systemd",
+        "usr/lib/systemd/systemd-networkd",
+    )
+
+
+def test_no_network_no_changes(tmp_path: Path) -> None:
+    """Without a network in the metadata, with a disabled or an empty one, the machine is left as it is."""
+    for document in (None, {"config": "disabled"}, {"version": 2}, {"version": 2, "renderer": "networkd"}):
+        outcome = plan(tmp_path, document)
+        assert (outcome.files, outcome.problems, outcome.error) == ({}, [], None)
+
+
+def test_an_empty_tree_gets_networkd(tmp_path: Path) -> None:
+    """Nothing there at all: networkd's file, 0644 root, in the local stage."""
+    outcome = plan(tmp_path)
+    assert (list(outcome.files), outcome.problems, outcome.error) == ([NETWORKD_FILE], [], None)
+    change = outcome.files[NETWORKD_FILE]
+    assert (change.handler, change.stage, change.mode, change.owner, change.group, change.ours, change.secret) == (
+        *("network", LOCAL, 0o644, "root", "root", True, False),
+    )
+    assert b"[Match]\nName=eth0\n" in change.content
+
+
+def test_installer_tree_gets_ifupdown(tmp_path: Path) -> None:
+    """Where networking.service is enabled and networkd merely installed, ifupdown is used."""
+    ifupdown(tmp_path)
+    outcome = plan(tmp_path)
+    assert (list(outcome.files), outcome.problems, outcome.error) == ([IFUPDOWN_FILE], [], None)
+
+
+def test_networkd_goes_before_ifupdown_and_says_what_fights(tmp_path: Path) -> None:
+    """Both enabled: networkd, and every interface that ifupdown also has is reported with file and line."""
+    ifupdown(tmp_path, MAIN + "auto eth1\niface eth1 inet dhcp\n")
+    enable(tmp_path, "systemd-networkd")
+    outcome = plan(tmp_path)
+    assert list(outcome.files) == [NETWORKD_FILE]
+    assert outcome.problems == ["/etc/network/interfaces:5 gives eth1 to ifupdown, which is enabled as well"]
+
+
+def test_a_masked_service_is_not_enabled(tmp_path: Path) -> None:
+    """A mask beats the link of a target."""
+    ifupdown(tmp_path)
+    enable(tmp_path, "systemd-networkd")
+    (tmp_path / "etc/systemd/system/systemd-networkd.service").symlink_to("/dev/null")
+    assert list(plan(tmp_path).files) == [IFUPDOWN_FILE]
+
+
+@pytest.mark.parametrize("name", ["netplan", "NetworkManager"])
+def test_foreign_hands_alone_are_an_error(tmp_path: Path, name: str) -> None:
+    """A tree that is netplan's or NetworkManager's alone says so, and names the setting."""
+    if name == "netplan":
+        netplan(tmp_path)
+    else:
+        enable(tmp_path, "NetworkManager")
+    outcome = plan(tmp_path)
+    assert outcome.files == {}
+    assert outcome.error is not None
+    assert name in outcome.error.message
+    assert outcome.error.remedy is not None
+    assert "network.renderer: networkd" in outcome.error.remedy
+
+
+def test_cloud_image_with_netplan_and_networkd(tmp_path: Path) -> None:
+    """Debian's cloud image has both: networkd is used, and netplan's documents are named."""
+    netplan(tmp_path)
+    enable(tmp_path, "systemd-networkd")
+    outcome = plan(tmp_path)
+    assert list(outcome.files) == [NETWORKD_FILE]
+    assert outcome.problems == [
+        "netplan configures this machine as well and may overrule ovfinit: /etc/netplan/90-default.yaml"
+    ]
+
+
+def test_desktop_with_network_manager_and_ifupdown(tmp_path: Path) -> None:
+    """NetworkManager leaves alone what ifupdown has, so ifupdown it is."""
+    ifupdown(tmp_path)
+    enable(tmp_path, "NetworkManager")
+    assert (list(plan(tmp_path).files), plan(tmp_path).problems) == ([IFUPDOWN_FILE], [])
+
+
+def test_renderer_that_nobody_starts_is_reported(tmp_path: Path) -> None:
+    """Files that nobody will read are written, and the missing step is named."""
+    make(tmp_path, "usr/lib/systemd/systemd", "usr/lib/systemd/systemd-networkd")
+    assert plan(tmp_path).problems == ["systemd-networkd is not enabled: systemctl enable systemd-networkd"]
+    make(tmp_path, interfaces=MAIN)
+    problems = plan(tmp_path, renderer="ifupdown").problems
+    assert problems == ["ifupdown is not installed: install it, or set another network.renderer"]
+
+
+def test_the_setting_beats_the_evidence(tmp_path: Path) -> None:
+    """A renderer that is set is used, whatever the tree looks like."""
+    ifupdown(tmp_path)
+    assert list(plan(tmp_path, renderer="networkd").files) == [NETWORKD_FILE]
+    netplan(tmp_path)
+    assert list(plan(tmp_path, renderer="ifupdown").files) == [IFUPDOWN_FILE]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "source /etc/network/interfaces.d/*",
+        "source interfaces.d/*",
+        "source /etc/network/interfaces.d/50-*",
+        "source-directory /etc/network/interfaces.d",
+        "source-directory interfaces.d",
+        "source /etc/network/interfaces.d/*.cfg \\\n /etc/network/interfaces.d/*",
+    ],
+)
+def test_source_lines_that_lead_to_our_file(tmp_path: Path, line: str) -> None:
+    """Every way of interfaces(5) to include our file is understood."""
+    ifupdown(tmp_path, f"# a comment\n{line}\n")
+    (tmp_path / "etc/network/interfaces.d/folder").mkdir(parents=True)
+    assert list(plan(tmp_path).files) == [IFUPDOWN_FILE]
+
+
+@pytest.mark.parametrize(
+    "main", ["", "#source interfaces.d/*\n", "source /etc/network/interfaces.d/*.cfg\n", "source interfaces\n"]
+)
+def test_no_source_line_is_an_error(tmp_path: Path, main: str) -> None:
+    """Where ifupdown would never read our file, that is an error with the line to add, and nothing is written."""
+    ifupdown(tmp_path, main)
+    outcome = plan(tmp_path)
+    assert outcome.files == {}
+    assert outcome.error is not None
+    assert outcome.error.where == "/etc/network/interfaces"
+    assert outcome.error.remedy == "add the line `source /etc/network/interfaces.d/*`"
+
+
+def test_interfaces_that_the_admin_configures_too(tmp_path: Path) -> None:
+    """A stanza of the admin's for the same name is reported with file and line, in included files as well."""
+    ifupdown(tmp_path, MAIN + "allow-hotplug eth0\niface eth0 inet dhcp\n")
+    make(tmp_path, **{"interfaces.d/more": "iface eth0 inet6 auto\niface eth7 inet dhcp\n"})
+    make(tmp_path, **{"interfaces.d/50-ovfinit": "iface eth0 inet dhcp\n"})
+    assert plan(tmp_path).problems == [
+        "/etc/network/interfaces:5: configures eth0 (inet dhcp) as well, both apply: remove one",
+        "/etc/network/interfaces.d/more:1: configures eth0 (inet6 auto) as well, both apply: remove one",
+    ]
+
+
+def test_name_servers_need_resolvconf(tmp_path: Path) -> None:
+    """Name servers that ifupdown would drop are reported."""
+    ifupdown(tmp_path)
+    document = {"version": 2, "ethernets": {"eth0": {"dhcp4": True, "nameservers": {"addresses": ["192.0.2.53"]}}}}
+    assert plan(tmp_path, document).problems == []
+    (tmp_path / "usr/sbin/resolvconf").unlink()
+    assert plan(tmp_path, document).problems == [
+        "nameservers have no effect under ifupdown without resolvconf: install it"
+    ]
+
+
+def test_hardware_comes_from_the_trees_sysfs(tmp_path: Path) -> None:
+    """Ifupdown needs names: they are those of the adapters in the tree, and one that is missing fails alone."""
+    ifupdown(tmp_path)
+    add_nic(tmp_path, "ens3", "52:54:00:00:00:01")
+    add_nic(tmp_path, "ens4", "52:54:00:00:00:02")
+    document = {
+        "version": 2,
+        "ethernets": {
+            "lan": {"match": {"macaddress": "52:54:00:00:00:02"}, "addresses": ["10.0.0.2/24"]},
+            "rest": {"match": {"name": "e*"}, "dhcp4": True},
+            "gone": {"match": {"macaddress": "52:54:00:00:00:09"}, "dhcp4": True},
+        },
+    }
+    outcome = plan(tmp_path, document)
+    text = outcome.files[IFUPDOWN_FILE].content.decode()
+    assert "iface ens4 inet static\n    address 10.0.0.2/24\n" in text
+    assert "iface ens3 inet dhcp\n" in text
+    assert text.count("iface ") == 2
+    assert outcome.error is not None
+    assert outcome.error.message == "left out: ethernets.gone.match: fits no network adapter of this machine"
+    assert outcome.error.where == "#/network-config"
+
+
+def test_mistakes_do_not_cost_the_rest(tmp_path: Path) -> None:
+    """A wrong value is a problem with its path, a lost device an error after everything else was handed out."""
+    document = {
+        "version": 2,
+        "ethernets": {"eth0": {"dhcp4": True, "mtu": 1, "magic": 2}, "eth1": {"match": {"macaddress": "x"}}},
+    }
+    outcome = plan(tmp_path, document)
+    assert list(outcome.files) == [NETWORKD_FILE]
+    assert outcome.problems == [
+        "#/network-config: ethernets.eth0.mtu: 1 is not a whole number from 68 to 65535",
+        "#/network-config: ethernets.eth0.magic: is not known, left out",
+    ]
+    assert outcome.error is not None
+    assert outcome.error.message.startswith("left out: ethernets.eth1.match.macaddress: 'x' is not a hardware address")
+
+
+def test_nothing_usable_is_one_error(tmp_path: Path) -> None:
+    """Another version, or mistakes everywhere, leave nothing to plan."""
+    outcome = plan(tmp_path, {"version": 1, "config": []})
+    assert (outcome.files, outcome.problems) == ({}, [])
+    assert outcome.error is not None
+    assert outcome.error.message == "left out: version: 1 of the network configuration is not understood, only 2 is"
+    many = plan(tmp_path, {"version": 2, "ethernets": {f"bad/{index}": {} for index in range(50)}})
+    assert many.error is not None
+    assert many.error.message.endswith("(and 45 more)")
+
+
+def test_an_unreadable_main_file_reads_nothing_of_ours(tmp_path: Path) -> None:
+    """A main file that is a folder, or huge, is as good as one that does not include ours."""
+    make(tmp_path, "usr/sbin/ifup")
+    (tmp_path / "etc/network/interfaces").mkdir(parents=True)
+    assert plan(tmp_path, renderer="ifupdown").error is not None
+    huge = tmp_path / "huge"
+    make(huge, interfaces=MAIN + "#" * 2_000_000)
+    assert plan(huge, renderer="ifupdown").error is not None
