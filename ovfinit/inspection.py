@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from .yamltext import Document
+
 LIMIT = 16 * 1024 * 1024
 NETWORK_KEYS = {"version", "ethernets", "bonds", "bridges", "vlans", "renderer", "config"}
 META_KEYS = {"instance-id", "local-hostname", "public-keys", "hostname"}
@@ -104,13 +106,15 @@ def _as_source(name: str, path: str) -> list[str]:
     return warnings
 
 
-def _network(value: object, where: str) -> list[str]:
-    """What the network duty would say; all its errors become one, all its warnings come back."""
+def _network(value: object, where: str, document: Document | None = None) -> list[str]:
+    """What the network duty would say: its first error is raised, with the others counted; its warnings come back."""
     from .network.v2 import parse
 
     found = parse(value)
     if found.errors:
-        raise InputError("; ".join(str(error) for error in found.errors), where=where)
+        first, more = found.errors[0], len(found.errors) - 1
+        place = document.where(*first.path) if document is not None else where
+        raise InputError(f"{first}{f' (and {more} more mistakes)' if more else ''}", where=place)
     return [f"{where}: {text}" for text in (*found.warnings, *found.deprecations)]
 
 
@@ -119,11 +123,12 @@ def _as_text(kind: str, path: str) -> list[str]:
     if len(content) > LIMIT:
         raise InputError(f"is larger than {LIMIT} bytes", where=path)
     if kind == "user data":
-        from .userdata.content import decompress, sniff
+        from .userdata.content import expand, sniff
 
-        found = sniff(decompress(content))
+        content = expand(content)
+        found = sniff(content)
         if found == "text/x-shellscript":
-            return _interpreter(decompress(content), path)
+            return _interpreter(content, path)
         return [f"{path}: {found or 'no known type'}: only #! scripts are run"]
     from .config import check
     from .yamltext import load
@@ -133,7 +138,7 @@ def _as_text(kind: str, path: str) -> list[str]:
     if kind == "ovfinit.yaml":
         check(document)
     elif isinstance(value, dict) and (set(value) <= NETWORK_KEYS or set(value) == {"network"}):
-        return _network(value, path)
+        return _network(value, path, document)
     elif isinstance(value, dict) and not set(value) & META_KEYS:
         check(document)
     elif not isinstance(value, dict):

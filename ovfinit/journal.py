@@ -149,7 +149,9 @@ class Journal:
         path = f"{self.folder}/{number:04}.json"
         record = self.state.read(path) or {}
         if not all(name in record for name in ("changes", "previous", "own")) or not all(
-            isinstance(entry, dict) and isinstance(entry.get("before"), dict) and {"kind", "target", "folders"} <= set(entry)
+            isinstance(entry, dict)
+            and isinstance(entry.get("before"), dict)
+            and {"kind", "target", "folders"} <= set(entry)
             for entry in record["changes"]
         ):
             raise StateError("is damaged", where=path, remedy="ovfinit clean removes it")

@@ -28,6 +28,7 @@ COMMANDS = {
     "analyze": ("timing", "show where the boot time went"),
     "check": ("validate", "validate any input without using it"),
     "clean": ("tidy", "make the machine ready to be an image again"),
+    "ovf": ("ovf", "make an OVF environment for a guest"),
     "datasource": ("sources", "list the datasource plugins, or check one"),
 }
 _WITH_VALUE = ("--root", "--from", "--config")
@@ -63,9 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    name = _command(words)
-    if name is None:
+    at = _command(words)
+    if at is None:
         return _top(words)
+    name = words.pop(at)
     if name not in COMMANDS:
         raise UsageError(
             f"there is no command {name!r}", remedy=f"there are: {', '.join(COMMANDS)}; see ovfinit --help"
@@ -73,23 +75,22 @@ def _run(words: list[str]) -> int:
     module: ModuleType = __import__(f"{__name__}.{COMMANDS[name][0]}", fromlist=["run"])
     parser = _parser(f"ovfinit {name}", module.DESCRIPTION[name])
     module.arguments(name, parser)
-    words.remove(name)
     options = parser.parse_args(words)
     options.wanted = [_location(text) for text in options.wanted]
     code: int = module.run(name, options)
     return code
 
 
-def _command(words: Sequence[str]) -> str | None:
-    """The first word that is neither an option nor an option's value."""
+def _command(words: Sequence[str]) -> int | None:
+    """Where the first word stands that is neither an option nor an option's value."""
     skip = False
-    for word in words:
+    for at, word in enumerate(words):
         if skip:
             skip = False
         elif word in _WITH_VALUE:
             skip = True
         elif not word.startswith("-"):
-            return word
+            return at
     return None
 
 

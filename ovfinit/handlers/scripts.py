@@ -7,7 +7,7 @@ from ..errors import InputError
 from ..model import Problem
 from ..paths import INSTANCES
 from ..state import folder_name
-from ..userdata.content import decompress, sniff
+from ..userdata.content import expand, sniff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 NAME = "scripts"
 SCRIPT = "text/x-shellscript"
-GZIP = b"\x1f\x8b"
 
 
 def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Iterator[Change | Problem]:
@@ -35,7 +34,7 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Itera
             continue
         origin = metadata.origins.get(field)
         try:
-            data = decompress(data) if data.startswith(GZIP) else data
+            data = expand(data)
         except InputError as error:
             yield Problem(field, error.message, origin)
             continue

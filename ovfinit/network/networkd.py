@@ -6,7 +6,7 @@ wake-on-LAN.
 
 from __future__ import annotations
 
-from .model import Bond, Bridge, Dummy, Ethernet, Match, Rendered, RenderedFile, Vlan
+from .model import Bond, Bridge, Dummy, Ethernet, Finding, Match, Rendered, RenderedFile, Vlan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ HEADER = "# Written by ovfinit from the network configuration of this instance.\
 
 
 def render(network: Network) -> Rendered:
-    """All files by path of the tree. networkd can express whatever the model holds: nothing is refused."""
+    """All files by path of the tree. networkd can express whatever the model holds: nothing is refused.
+
+    A warning is about a pattern that takes in a device which has a description of its own.
+    """
     files = {}
     for device in network.devices:
         base = f"{FOLDER}/{PREFIX}{device.id}"
@@ -32,7 +35,24 @@ def render(network: Network) -> Rendered:
         if not isinstance(device, Ethernet):
             files[f"{base}.netdev"] = RenderedFile(_text(_netdev(device)))
         files.update(link_file(device, network))
-    return Rendered(files, tuple(device.name for device in network.devices if device.name))
+    names = tuple(device.name for device in network.devices if device.name)
+    return Rendered(files, names, warnings=tuple(_overlaps(network)))
+
+
+def _overlaps(network: Network) -> Iterator[Finding]:
+    """Patterns whose file is read before that of a device they fit: the first that fits is the only one."""
+    vague = [device for device in network.devices if device.match and device.match == Match(device.match.name)]
+    for device in vague:
+        from fnmatch import fnmatchcase
+
+        pattern = device.match.name if device.match and device.match.name else "*"
+        for other in network.devices:
+            later = isinstance(other, Ethernet) and f"{device.id}." < f"{other.id}."
+            if later and other.name is not None and fnmatchcase(other.name, pattern):
+                message = (
+                    f"also fits {other.id}, and networkd reads {device.id} first: choose an id that sorts after it"
+                )
+                yield Finding(("ethernets", device.id, "match"), message)
 
 
 def link_file(device: Device, network: Network) -> dict[str, RenderedFile]:

@@ -95,6 +95,11 @@ def unwrap(text: str) -> bytes | None:
     return found if b2a_base64(found, newline=False) == compact.encode() else None
 
 
+def expand(data: bytes) -> bytes:
+    """User data as it is meant: the content of gzip data, all else as it is. Raises InputError for damaged gzip."""
+    return decompress(data) if data.startswith(_GZIP) else data
+
+
 def decompress(data: bytes, limit: int = LIMIT) -> bytes:
     """The content of gzip data, of all its members.
 

@@ -6,9 +6,9 @@ with the smallest and the largest value.
 
 How it is measured: the child is waited for with WNOWAIT, so that it stays a zombie whose process clock
 (clock_getcpuclockid(3)) still tells the CPU time of all its threads, and of it alone. wait4(2) then adds the programs
-that it started and waited for (useradd, ssh-keygen); the difference is their column. The peak of resident memory is
-wait4's ru_maxrss, the largest of the process and of what it started. Linux counts the forked copy of this very script
-into it; that floor is measured too, and stays below a bare Python because this script imports nearly nothing.
+that it started and waited for (useradd, ssh-keygen); the difference is their column. The peak of resident memory is the
+kernel's VmHWM, which the process reads of itself as its last act, in rounds of their own: wait4's ru_maxrss would count
+the forked copy of this script.
 
 The interpreter is the virtual environment's in an empty environment of its own, with the same packages on PYTHONPATH.
 An editable install (and whatever else left a .pth file) runs code at every start of Python, of `pass` too, which would
@@ -35,6 +35,7 @@ ENVIRONMENT = {
 PROGRAM = "import sys; from ovfinit.cli import main; sys.exit(main())"
 BARE = "`python3 -c pass`"
 ROUNDS = 17
+MEMORY_ROUNDS = 3
 
 # name → (most CPU, most memory) that issue 2 allows, in multiples of the bare start; None: told for scale only
 CASES: dict[str, tuple[float | None, float | None]] = {
@@ -51,10 +52,18 @@ CASES: dict[str, tuple[float | None, float | None]] = {
 
 
 class Sample:
-    """One process: seconds of CPU of its own, of the programs it started, and its peak memory in KiB."""
+    """One process: seconds of CPU of its own, and of the programs it started."""
 
-    def __init__(self, own: float, started: float, peak: int) -> None:
-        self.own, self.started, self.peak = own, started, peak
+    def __init__(self, own: float, started: float) -> None:
+        self.own, self.started = own, started
+
+
+class Case:
+    """What was measured of one case: the processes, and peaks of memory in KiB."""
+
+    def __init__(self) -> None:
+        self.samples: list[Sample] = []
+        self.peaks: list[float] = []
 
 
 def run(words: list[str], folder: str, *, loud: bool = True) -> Sample | None:
@@ -80,7 +89,7 @@ def run(words: list[str], folder: str, *, loud: bool = True) -> Sample | None:
             with open(output, errors="replace") as file:
                 print(file.read(), file=sys.stderr)
         return None
-    return Sample(own, max(0.0, usage.ru_utime + usage.ru_stime - own), usage.ru_maxrss)
+    return Sample(own, max(0.0, usage.ru_utime + usage.ru_stime - own))
 
 
 def make_python(folder: str) -> str:
@@ -92,8 +101,11 @@ def make_python(folder: str) -> str:
     return f"{folder}/python/bin/python3"
 
 
-def command(python: str, name: str, url: str) -> list[str]:
-    """The words of a case. `tree` is the round's own copy of a fresh tree for the ISO, `cloud` the one for the URL."""
+def command(python: str, name: str, url: str, *, peak: bool) -> list[str]:
+    """The words of a case. `tree` is the round's own copy of a fresh tree for the ISO, `cloud` the one for the URL.
+
+    With `peak` the process leaves its /proc/self/status in the file of this name.
+    """
     words = {
         "`ovfinit --help`": "--help",
         "`status`": "status --root tree",
@@ -104,7 +116,11 @@ def command(python: str, name: str, url: str) -> list[str]:
         "the same again from the URL": f"apply --root cloud --from ec2:{url}",
     }
     code = {BARE: "pass", "`import cloudinit.cmd.main`": "import cloudinit.cmd.main"}
-    return [python, "-c", *([code[name]] if name in code else [PROGRAM, *words[name].split()])]
+    program = code.get(name, PROGRAM)
+    if peak:
+        body = program.replace("; ", "\n    ")
+        program = f"try:\n    {body}\nfinally:\n    open('peak', 'w').write(open('/proc/self/status').read())"
+    return [python, "-c", program, *words.get(name, "").split()]
 
 
 def make_input(folder: str) -> None:
@@ -141,28 +157,31 @@ def start_server(python: str, folder: str) -> tuple[int, str]:
     sys.exit("bench: the metadata server did not start")
 
 
-def measure(python: str, folder: str, url: str, rounds: int) -> dict[str, list[Sample]]:
-    """The samples of all cases; the first round only warms the caches and is thrown away."""
-    samples: dict[str, list[Sample]] = {name: [] for name in CASES}
-    for number in range(rounds + 1):
+def measure(python: str, folder: str, url: str, rounds: int) -> dict[str, Case]:
+    """All cases; the first round only warms the caches, the last ones tell the peaks of memory."""
+    cases = {name: Case() for name in CASES}
+    # every other case needs the tree that the first apply makes
+    order = [name for name in CASES if name == BARE or "apply" in name or "again" in name]
+    order += [name for name in CASES if name not in order]
+    last = rounds + MEMORY_ROUNDS
+    for number in range(last + 1):
         for tree in ("tree", "cloud"):
             run(["/bin/rm", "-rf", tree], folder)
             run(["/bin/cp", "-a", "fresh", tree], folder)
-        # every other case needs the tree that the first apply makes
-        order = [BARE, *(name for name in CASES if "apply" in name or "again" in name)]
-        for name in [*order, *(name for name in CASES if name not in order)]:
-            foreign = "cloudinit" in name
-            if foreign and not samples[name] and number:
-                continue
-            sample = run(command(python, name, url), folder, loud=not foreign)
-            if sample is not None and number:
-                samples[name].append(sample)
-            elif sample is None and not foreign:
-                sys.exit(1)
-            elif sample is not None and foreign:
-                samples[name].append(sample)
-        print(f"\r{number}/{rounds}", end="" if number < rounds else "\r", file=sys.stderr, flush=True)
-    return samples
+        for name in order:
+            sample = run(command(python, name, url, peak=number > rounds), folder, loud="cloudinit" not in name)
+            if sample is None:
+                if "cloudinit" not in name:
+                    sys.exit(1)
+                # it is not installed here
+                order = [other for other in order if other != name]
+            elif number > rounds:
+                with open(os.path.join(folder, "peak")) as file:
+                    cases[name].peaks.append(float(file.read().partition("VmHWM:")[2].split()[0]))
+            elif number:
+                cases[name].samples.append(sample)
+        print(f"\r{number}/{last}", end="" if number < last else "\r", file=sys.stderr, flush=True)
+    return cases
 
 
 def median(values: list[float]) -> float:
@@ -177,21 +196,21 @@ def spread(values: list[float], unit: float, form: str = ".1f") -> str:
     return f"{median(values) / unit:{form}} ({min(values) / unit:{form}}-{max(values) / unit:{form}})"
 
 
-def table(samples: dict[str, list[Sample]]) -> str:
+def table(cases: dict[str, Case]) -> str:
     """The Markdown table."""
-    bare_cpu = median([sample.own for sample in samples[BARE]])
-    bare_peak = median([sample.peak for sample in samples[BARE]])
+    bare_cpu = median([sample.own for sample in cases[BARE].samples])
+    bare_peak = median(cases[BARE].peaks)
     lines = [
         "| case | own CPU / bare | target | own CPU, ms | programs it starts, ms | peak memory / bare | target |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, (most, most_peak) in CASES.items():
-        taken = samples[name]
-        if not taken:
+        case = cases[name]
+        if not case.samples:
             continue
-        own = [sample.own for sample in taken]
-        started = median([sample.started for sample in taken]) * 1000
-        peak = median([sample.peak for sample in taken])
+        own = [sample.own for sample in case.samples]
+        started = median([sample.started for sample in case.samples]) * 1000
+        peak = median(case.peaks)
         cells = [
             name,
             spread(own, bare_cpu),
@@ -222,9 +241,8 @@ def main() -> int:
         python = make_python(folder)
         if run([python, os.path.abspath(__file__), "--input", folder], folder) is None:
             return 1
-        floor = run(["/bin/true"], folder)
         server, url = start_server(python, folder)
-        samples = measure(python, folder, url, rounds)
+        cases = measure(python, folder, url, rounds)
     finally:
         if server:
             os.kill(server, 15)
@@ -233,10 +251,8 @@ def main() -> int:
     version = ".".join(map(str, sys.version_info[:3]))
     account = "root" if os.geteuid() == 0 else "an ordinary user, for whom accounts are deferred"
     print(f"Python {version} on {os.cpu_count()} cores, as {account}; medians of {rounds} rounds (smallest-largest).\n")
-    print(table(samples))
-    if floor is not None and floor.peak >= median([sample.peak for sample in samples[BARE]]):
-        print("\nPeak memory says nothing here: this script itself is larger than a bare Python.")
-    if not samples["`import cloudinit.cmd.main`"]:
+    print(table(cases))
+    if not cases["`import cloudinit.cmd.main`"].samples:
         print("\nNo cloud-init is importable here, so its row is left out.")
     return 0
 

@@ -15,7 +15,10 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
+
+from ovfinit.image import iso  # noqa: E402
+
 INPUT = HERE / "input"
 
 
@@ -31,17 +34,6 @@ def ovfinit(*words: str, expect: int = 0) -> None:
     code = subprocess.run([sys.executable, "-m", "ovfinit", *words], check=False).returncode
     if code != expect:
         sys.exit(f"demo: exit code {code}, expected {expect}")
-
-
-def make_iso(path: Path) -> None:
-    """An ISO with Joliet and Rock Ridge names and the label that vCenter gives."""
-    import pycdlib
-
-    iso = pycdlib.PyCdlib()
-    iso.new(joliet=3, rock_ridge="1.09", vol_ident="OVF ENV")
-    iso.add_file(str(INPUT / "ovf-env.xml"), "/OVF_ENV.XML;1", rr_name="ovf-env.xml", joliet_path="/ovf-env.xml")
-    iso.write(str(path))
-    iso.close()
 
 
 def make_tree(root: Path) -> None:
@@ -77,7 +69,7 @@ def main() -> None:
         place = Path(scratch)
         os.chdir(place)
         show("an OVF environment on a virtual CD-ROM")
-        make_iso(place / "env.iso")
+        (place / "env.iso").write_bytes(iso.compose((INPUT / "ovf-env.xml").read_bytes()))
         make_tree(place / "tree")
         before = fingerprint(place / "tree")
         source = ("--root", "tree", "--from", "ovf:env.iso")

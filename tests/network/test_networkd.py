@@ -127,6 +127,18 @@ def test_match(settings: dict[str, Any], expected: dict[str, str]) -> None:
     assert one(text, "Match") == {**expected, "Type": "!loopback vlan bond bridge"}
 
 
+def test_a_pattern_that_is_read_first_is_reported() -> None:
+    """The first file that fits is the only one: a pattern that shadows an adapter of its own name is a warning."""
+    document = {
+        "version": 2,
+        "ethernets": {"all": {"match": {"name": "e*"}}, "eth0": {}, "z": {"match": {"name": "e*"}}, "lan0": {}},
+    }
+    result = networkd.render(v2.parse(document).network)
+    assert [str(warning) for warning in result.warnings] == [
+        "ethernets.all.match: also fits eth0, and networkd reads all first: choose an id that sorts after it"
+    ]
+
+
 def test_bond_members_are_matched_by_permanent_address() -> None:
     """A member takes the bond's address; networkd must find it again by its own."""
     match = {"macaddress": "02:00:00:00:00:01"}
