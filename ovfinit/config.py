@@ -6,6 +6,8 @@ A file that holds only comments is recognised without importing yaml.
 
 from __future__ import annotations
 
+import os
+
 from .errors import ConfigError, InputError
 from .paths import DROPINS, SETTINGS
 from .record import Record
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from .yamltext import Document
 
 LIMIT = 1024 * 1024
+WEEK = 7 * 24 * 3600
 HANDLERS = ("hostname", "network", "ssh_keys", "users", "scripts")
 GROUPS = ("adm", "audio", "cdrom", "dialout", "dip", "floppy", "netdev", "plugdev", "sudo", "video")
 
@@ -139,11 +142,15 @@ def _read(host: Host, path: str) -> dict[str, Any]:
 
 
 def _read_own(path: str) -> dict[str, Any]:
+    from .tree import Tree
+
     try:
-        with open(path, "rb") as file:
-            return _parse(file.read(LIMIT), path)
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=path) from error
+        content = Tree().read(os.path.abspath(path), LIMIT)
+    except InputError as error:
+        raise ConfigError(error.message, where=path) from error
+    if content is None:
+        raise ConfigError("there is no such file", where=path)
+    return _parse(content, path)
 
 
 def _parse(content: bytes, path: str) -> dict[str, Any]:
@@ -204,8 +211,8 @@ def _flag_or_none(value: object, document: Document, path: tuple[str, ...]) -> b
 
 
 def _seconds(value: object, document: Document, path: tuple[str, ...]) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-        raise _wrong(document, path, "a number of seconds above 0")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= WEEK:
+        raise _wrong(document, path, f"a number of seconds above 0, at most a week ({WEEK})")
     return float(value)
 
 

@@ -7,9 +7,10 @@ from time import monotonic
 from .apply import ScriptFailed, perform
 from .changes import STAGES
 from .errors import OvfinitError, StateError
-from .journal import Journal, link_target, own_missing
+from .journal import Journal, own_missing
 from .ledger import expected, settled
 from .record import Record
+from .state import DamagedStateError
 from .undo import finish
 
 TYPE_CHECKING = False
@@ -120,10 +121,13 @@ class _Execution:
     def write_ahead(self, sources: Sequence[Mapping[str, Any]]) -> None:
         """Journal and state, before anything is touched; neither if there is nothing to say."""
         metadata, new = self.plan.metadata, self.plan.past.new
-        if not self.due and not new and self.state.current() == metadata:
-            return
+        try:
+            if not self.due and not new and self.state.current() == metadata:
+                return
+        except DamagedStateError:
+            pass  # what was read now takes its place
         finish(self.host, self.state)
-        own, previous = own_missing(self.host), link_target(self.host)
+        own, previous = own_missing(self.host), self.state.linked()
         try:
             self.state.make_folder(self.state.folder(self.instance_id))
             self.state.make_folder(self.journal.folder)

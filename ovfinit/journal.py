@@ -13,9 +13,9 @@ from binascii import a2b_base64, b2a_base64
 from . import accounts
 from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, Run, SetHostname
 from .digest import sha256
-from .errors import ChangeError, StateError
-from .paths import FOLDER, INSTANCES, LINK, LOG, OUTPUT, RUN
-from .state import State
+from .errors import ChangeError
+from .paths import FOLDER, INSTANCES, LOG, OUTPUT, RUN
+from .state import REMEDY, DamagedStateError, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,13 +148,13 @@ class Journal:
         """What `open` wrote. Raises StateError if it is damaged."""
         path = f"{self.folder}/{number:04}.json"
         record = self.state.read(path) or {}
-        if not all(name in record for name in ("changes", "previous", "own")) or not all(
+        if not all(isinstance(record.get(name), list) for name in ("changes", "own")) or not all(
             isinstance(entry, dict)
             and isinstance(entry.get("before"), dict)
             and {"kind", "target", "folders"} <= set(entry)
             for entry in record["changes"]
         ):
-            raise StateError("is damaged", where=path, remedy="ovfinit clean removes it")
+            raise DamagedStateError("is damaged", where=path, remedy=REMEDY)
         return record
 
     def note(self, number: int, index: int, change: Change) -> None:
@@ -182,14 +182,6 @@ class Journal:
                 continue
             found[noted["index"]] = noted["after"]
         return found
-
-
-def link_target(tree: Tree) -> str | None:
-    """The folder name that the instance link points to."""
-    try:
-        return os.path.basename(os.readlink(tree.real(LINK, follow=False)))
-    except OSError:
-        return None
 
 
 def own_missing(tree: Tree) -> list[str]:

@@ -10,7 +10,7 @@ import os
 import stat
 
 from .datasource import Datasource
-from .errors import PluginError, UsageError
+from .errors import InputError, PluginError, UsageError
 from .paths import PLUGINS
 from .record import Record
 
@@ -69,29 +69,38 @@ def listing(host: Host, config: Config) -> list[Found]:
     return [*admin, *(_shipped(name, config) for name in SHIPPED if name not in {found.name for found in admin})]
 
 
-def load(host: Host, path: str, settings: Mapping[str, Any]) -> Found:
-    """One plugin from a file of the operating system, whatever folder it lies in."""
+def load(host: Host, path: str, settings: Mapping[str, Any], *, entry: str | None = None) -> Found:
+    """One plugin from a file of the operating system; `entry` is where the admin put it, if a link led here."""
     from .sandbox import ExecutablePlugin, PythonPlugin
 
-    name, suffix = os.path.splitext(os.path.basename(path))
+    origin = entry or host.inside(path)
+    name, suffix = os.path.splitext(os.path.basename(origin))
     kind = "python" if suffix == ".py" else "executable"
     try:
         _check_owner(path, host)
-        source: Datasource = PythonPlugin(path, settings) if kind == "python" else ExecutablePlugin(path, settings)
+        source: Datasource = (
+            PythonPlugin(path, settings) if kind == "python" else ExecutablePlugin(path, settings, name)
+        )
     except PluginError as error:
-        return Found(name, host.inside(path), kind, error=error)
-    return Found(source.name, host.inside(path), kind, source)
+        return Found(name, origin, kind, error=error)
+    return Found(source.name, origin, kind, source)
 
 
 def _admin(host: Host, config: Config) -> list[Found]:
     found: list[Found] = []
     for name in host.listing(PLUGINS):
-        real = os.path.join(host.real(PLUGINS), name)
-        if name.startswith((".", "_")) or name.endswith("~") or os.path.isdir(real):
+        entry = f"{PLUGINS}/{name}"
+        if name.startswith((".", "_")) or name.endswith("~"):
             continue
-        if not name.endswith(".py") and not os.access(real, os.X_OK):
+        try:
+            real = host.real(entry)
+        except InputError as error:
+            broken = PluginError(error.message, where=entry)
+            found.append(Found(os.path.splitext(name)[0], entry, "missing", error=broken))
             continue
-        plugin = load(host, real, {})
+        if os.path.isdir(real) or (not name.endswith(".py") and not os.access(real, os.X_OK)):
+            continue
+        plugin = load(host, real, {}, entry=entry)
         if plugin.source is not None:
             plugin.source.settings = config.sources.get(plugin.name, {})
         first = next((other for other in found if other.name == plugin.name), None)
@@ -109,8 +118,14 @@ def _shadow(found: Found) -> Found:
 def _check_owner(path: str, host: Host) -> None:
     """Only root may decide what runs as root. A tree that somebody unpacked is that somebody's own."""
     allowed = {0} if host.live else {0, os.geteuid()}
-    for place in (path, os.path.dirname(os.path.abspath(path))):
-        status = os.stat(place)
+    target = os.path.realpath(path)
+    for place in dict.fromkeys((path, os.path.dirname(os.path.abspath(path)), target, os.path.dirname(target))):
+        try:
+            status = os.stat(place)
+        except OSError as error:
+            raise PluginError(f"cannot be read: {error.strerror}", where=host.inside(place)) from error
+        if place == target and not stat.S_ISREG(status.st_mode):
+            raise PluginError("is not a regular file", where=host.inside(place))
         if status.st_uid not in allowed or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             remedy = f"chown root:root {place} && chmod go-w {place}"
             raise PluginError("does not belong to root alone and is not run", where=host.inside(place), remedy=remedy)

@@ -52,7 +52,7 @@ def run(
         raise InputError(f"cannot be started: {error.strerror}", where=command[0]) from error
     assert child.stdout is not None
     assert child.stderr is not None
-    streams = {child.stdout: b"", child.stderr: b""}
+    streams = {child.stdout: bytearray(), child.stderr: bytearray()}
     try:
         if stdin and child.stdin is not None:
             try:
@@ -65,7 +65,7 @@ def run(
                 waiting.register(stream, selectors.EVENT_READ)
             while waiting.get_map():
                 events = waiting.select(deadline.remaining())
-                if not events and deadline.expired():
+                if deadline.expired():
                     raise InputError(f"{name} was not done in time and was killed", where=command[0])
                 for key, _ in events:
                     stream = next(known for known in streams if known is key.fileobj)
@@ -88,4 +88,4 @@ def run(
             child.wait()
         for stream in streams:
             stream.close()
-    return Output(status, streams[child.stdout], streams[child.stderr])
+    return Output(status, bytes(streams[child.stdout]), bytes(streams[child.stderr]))

@@ -46,7 +46,13 @@ class PythonPlugin(Datasource):
             source = self._load()
             return {"name": source.name, "needs_network": source.needs_network}
 
-        described = _call(describe, Deadline(LOAD_SECONDS), path, "loading")
+        try:
+            described = _call(describe, Deadline(LOAD_SECONDS), path, "loading")
+        except PluginError:
+            raise
+        except SourceError as error:
+            # a verdict is for detect() and read(); a file that cannot even be loaded has none
+            raise PluginError(f"loading raised {type(error).__name__}: {error.message}", where=error.where) from error
         self.name = described["name"]
         self.needs_network = described["needs_network"]
 
@@ -116,10 +122,10 @@ class PythonPlugin(Datasource):
 class ExecutablePlugin(Datasource):
     """A program that answers `detect` with its exit code and `read` with one JSON document."""
 
-    def __init__(self, path: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, settings: Mapping[str, Any], name: str | None = None) -> None:
         self.path = path
         self.settings = settings
-        self.name = os.path.splitext(os.path.basename(path))[0]
+        self.name = name or os.path.splitext(os.path.basename(path))[0]
         if not os.access(path, os.X_OK):
             raise PluginError("is not executable", where=path, remedy=f"chmod 755 {path}")
 
@@ -139,9 +145,11 @@ class ExecutablePlugin(Datasource):
             raise SourceAbsent(said or "read says there is nothing", where=self.path)
         if status != 0:
             raise SourceUnreachable(f"read ended with {status}: {said or 'no message'}", where=self.path)
+        from .typed import typed
+
         try:
-            return document.from_plugin(json.loads(output), self.path)
-        except ValueError as error:
+            return typed(document.from_plugin(json.loads(output), self.path))
+        except (ValueError, RecursionError) as error:
             line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
             raise PluginError(
                 f"read printed no JSON document (line {line}, column {column})", where=self.path
@@ -169,10 +177,13 @@ class ExecutablePlugin(Datasource):
 
 
 def _import(path: str) -> ModuleType:
+    import sys
     from types import ModuleType as Module
 
     module = Module(f"ovfinit_plugin_{os.path.splitext(os.path.basename(path))[0]}")
     module.__file__ = path
+    # dataclasses look up the module of a class there
+    sys.modules[module.__name__] = module
     with open(path, "rb") as file:
         exec(compile(file.read(), path, "exec"), module.__dict__)  # noqa: S102
     return module
@@ -189,7 +200,7 @@ def _call(work: Callable[[], dict[str, Any]], deadline: Deadline, path: str, wha
         os.close(reading)
         _child(work, deadline, path, what, writing)
     os.close(writing)
-    answer = b""
+    answer = bytearray()
     end = deadline.remaining() + GRACE_SECONDS
     patience = Deadline(end)
     try:
@@ -212,7 +223,10 @@ def _call(work: Callable[[], dict[str, Any]], deadline: Deadline, path: str, wha
         _, status = os.waitpid(child, 0)
     if not answer:
         raise PluginError(f"{what} ended its process (status {os.waitstatus_to_exitcode(status)})", where=path)
-    told = json.loads(answer)
+    try:
+        told = json.loads(answer)
+    except ValueError as damage:
+        raise PluginError(f"{what} wrote to a pipe that is ours", where=path) from damage
     if "error" in told:
         error = told["error"]
         raise _KINDS.get(error["code"], PluginError)(error["message"], where=error["where"], remedy=error.get("remedy"))

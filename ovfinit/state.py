@@ -30,6 +30,11 @@ LIMIT = 64 * 1024 * 1024
 _SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 _NAME_LIMIT = 200
 LOCK_POLL_SECONDS = 0.05
+REMEDY = "ovfinit clean removes it"
+
+
+class DamagedStateError(StateError):
+    """Raised for state that is there and that no program of ours could have written."""
 
 
 class Past(Record):
@@ -75,7 +80,10 @@ class State:
 
         if self._lock is not None:
             return
-        descriptor = os.open(self.tree.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            descriptor = os.open(self.tree.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StateError(f"cannot be opened: {error.strerror}", where=self.tree.root) from error
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -91,35 +99,45 @@ class State:
         """The instance's folder, a path of the tree."""
         return f"{INSTANCES}/{folder_name(instance_id)}"
 
+    def linked(self) -> str | None:
+        """The name of the folder that the `instance` link points to."""
+        try:
+            return os.path.basename(os.readlink(self.tree.real(LINK, follow=False))) or None
+        except OSError:
+            return None
+
     def current(self) -> Metadata | None:
         """What was applied here last; None on a machine that has never met us.
 
-        Raises StateError when the record is there and cannot be used.
+        Raises StateError when the record is there and cannot be used, DamagedStateError if it never can be.
         """
-        try:
-            target = os.readlink(self.tree.real(LINK, follow=False))
-        except OSError:
-            return None
-        stored = self.read(f"{INSTANCES}/{os.path.basename(target)}/metadata.json")
+        name = self.linked()
+        path = f"{INSTANCES}/{name}/metadata.json"
+        stored = self.read(path) if name is not None else None
         if stored is None:
             return None
         try:
             return document.restore(stored["metadata"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise StateError("the stored metadata is damaged", where=LINK, remedy="ovfinit clean removes it") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DamagedStateError("is damaged", where=path, remedy=REMEDY) from error
 
     def past(self, instance_id: str) -> Past:
-        """What earlier runs left: of this instance, or the files of the one before it."""
-        stored = self.read(f"{self.folder(instance_id)}/applied.json")
-        new = stored is None
-        if stored is None:
-            before = self.current()
-            if before is None or before.instance_id is None:
-                return Past()
-            stored = self.read(f"{self.folder(before.instance_id)}/applied.json") or {}
-        written = {path: tuple(entry["sha256"]) for path, entry in stored.get("written", {}).items()}
-        wanted_by = {path: entry["handler"] for path, entry in stored.get("written", {}).items() if entry["handler"]}
-        return Past(new, written, wanted_by, {} if new else stored.get("done", {}))
+        """What earlier runs left: of this instance, or the files of the one before it.
+
+        Raises StateError as `read` does; a damaged record of another instance keeps no new one from being applied.
+        """
+        folder = self.folder(instance_id)
+        stored = self.read(f"{folder}/applied.json")
+        if stored is not None:
+            return _past(stored, f"{folder}/applied.json", new=False)
+        name = self.linked()
+        if name is None:
+            return Past()
+        try:
+            path = f"{INSTANCES}/{name}/applied.json"
+            return _past(self.read(path) or {}, path, new=True)
+        except DamagedStateError:
+            return Past()
 
     def remember(self, metadata: Metadata, sources: Iterable[Mapping[str, Any]], past: Past) -> None:
         """Make this the current instance: what was read, how it was found, what an earlier one left."""
@@ -164,7 +182,7 @@ class State:
             raise StateError(f"cannot be flushed to the disk: {error.strerror}") from error
 
     def read(self, path: str) -> dict[str, Any] | None:
-        """A state file's document. Raises StateError for a damaged one or one of a later version."""
+        """A state file's document. Raises DamagedStateError for a damaged one, StateError for one of a later version."""
         import json
 
         try:
@@ -172,11 +190,14 @@ class State:
             if content is None:
                 return None
             stored = json.loads(content)
-        except (ValueError, InputError) as error:
-            raise StateError(f"is damaged: {error}", where=path, remedy="ovfinit clean removes it") from error
-        if not isinstance(stored, dict) or stored.get("version") != VERSION:
-            found = stored.get("version") if isinstance(stored, dict) else None
-            raise StateError(f"is of version {found!r}, this program knows {VERSION}", where=path)
+        except (ValueError, RecursionError) as error:
+            raise DamagedStateError("is damaged", where=path, remedy=REMEDY) from error
+        except InputError as error:
+            raise StateError(error.message, where=path) from error
+        if not isinstance(stored, dict) or not isinstance(stored.get("version"), int):
+            raise DamagedStateError("is damaged", where=path, remedy=REMEDY)
+        if stored["version"] != VERSION:
+            raise StateError(f"is of version {stored['version']}, this program knows {VERSION}", where=path)
         return stored
 
     def write(self, path: str, content: Mapping[str, Any], mode: int = 0o600) -> None:
@@ -186,6 +207,16 @@ class State:
             atomic.write(self.tree.real(path), document.dumps({"version": VERSION, **content}), mode)
         except OSError as error:
             raise StateError(f"cannot be written: {error.strerror}", where=path) from error
+
+
+def _past(stored: Mapping[str, Any], path: str, *, new: bool) -> Past:
+    try:
+        written = {name: tuple(entry["sha256"]) for name, entry in stored.get("written", {}).items()}
+        wanted_by = {name: entry["handler"] for name, entry in stored.get("written", {}).items() if entry["handler"]}
+        done = {} if new else {name: dict(mark) for name, mark in stored.get("done", {}).items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedStateError("is damaged", where=path, remedy=REMEDY) from error
+    return Past(new, written, wanted_by, done)
 
 
 def _unlink(path: str) -> None:

@@ -29,6 +29,7 @@ DONE, WARNED, DISABLED, RUNNING, FAILED, NEVER = (
     "not run",
 )
 USABLE = (DONE, WARNED, DISABLED)
+_SHAPE = (("status", str), ("handlers", dict), ("errors", list), ("warnings", list), ("scripts", list))
 
 
 def read(host: Host) -> dict[str, Any]:
@@ -40,9 +41,9 @@ def read(host: Host) -> dict[str, Any]:
         return {"version": VERSION, "status": NEVER}
     try:
         known = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         known = None
-    if not isinstance(known, dict) or "status" not in known:
+    if not isinstance(known, dict) or not all(isinstance(known.get(name), kind) for name, kind in _SHAPE):
         return {
             "version": VERSION,
             "status": FAILED,
@@ -58,7 +59,7 @@ def published(host: Host) -> dict[str, Any] | None:
     text = host.text(METADATA)
     try:
         return dict(json.loads(text)) if text is not None else None
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

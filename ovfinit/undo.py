@@ -13,7 +13,7 @@ from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, RemoveFile, Run, Se
 from .deadline import Deadline
 from .digest import sha256
 from .errors import ChangeError, OvfinitError, StateError
-from .journal import Journal, capture, digest, link_target, put_back
+from .journal import Journal, capture, digest, put_back
 from .paths import INSTANCES, RUN
 from .record import Record
 from .state import State
@@ -46,7 +46,7 @@ def undo(host: Host, state: State) -> Iterator[Undone]:
     """
     if finish(host, state):
         return
-    name = link_target(host) or next(iter(host.listing(INSTANCES)), None)
+    name = state.linked() or next(iter(host.listing(INSTANCES)), None)
     if name is None:
         raise StateError("nothing was applied here that could be taken back")
     journal = Journal(state, f"{INSTANCES}/{name}")
@@ -74,8 +74,10 @@ def finish(host: Host, state: State) -> bool:
     if not os.path.isdir(host.real(UNDONE, follow=False)):
         return False
     journal = Journal(state, UNDONE)
-    oldest = journal.record(journal.numbers()[0]) if journal.numbers() else {"previous": None, "own": ()}
-    current = link_target(host)
+    oldest: Mapping[str, Any] = {"previous": None, "own": ()}
+    if journal.numbers():
+        oldest = journal.record(journal.numbers()[0])
+    current = state.linked()
     if current is not None and not host.exists(f"{INSTANCES}/{current}"):
         state.point_to(oldest["previous"])
     for name in ("status.json", "metadata.json"):

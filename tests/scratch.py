@@ -96,7 +96,9 @@ def make_ovf(file: Path, **properties: str) -> str:
     from xml.sax.saxutils import quoteattr
 
     given = {"instance_id": "i-1", "hostname": "web1", "public_keys": KEY, **properties}
-    rows = (f"<Property key={quoteattr(key.replace('_', '-'))} value={quoteattr(text)}/>" for key, text in given.items())
+    rows = (
+        f"<Property key={quoteattr(key.replace('_', '-'))} value={quoteattr(text)}/>" for key, text in given.items()
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"<Environment><PropertySection>{''.join(rows)}</PropertySection></Environment>")
     return f"ovf:{file}"

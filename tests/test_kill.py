@@ -134,7 +134,9 @@ def duration(words: tuple[str, ...]) -> float:
 
 def own_folders_aside(found: dict[str, Any]) -> dict[str, Any]:
     """A snapshot without those folders of ours that are empty: killed before the journal, nobody knows who made them."""
-    return {name: facts for name, facts in found.items() if name not in ("var/lib/ovfinit", "var/lib/ovfinit/instances")}
+    return {
+        name: facts for name, facts in found.items() if name not in ("var/lib/ovfinit", "var/lib/ovfinit/instances")
+    }
 
 
 def check_killed_applies(tmp_path: Path, ovfinit: Program, source: str, count: int) -> None:
@@ -221,7 +223,10 @@ def check_steps_of_undo(tmp_path: Path, ovfinit: Program, source: str, numbers: 
             break
         # all that is left may be nothing, which is an error of a second undo
         left = subprocess.run(
-            [sys.executable, "-m", "ovfinit", "undo", "--root", tree], capture_output=True, check=False, env=environment()
+            [sys.executable, "-m", "ovfinit", "undo", "--root", tree],
+            capture_output=True,
+            check=False,
+            env=environment(),
         )
         assert left.returncode == 0 or b"nothing was applied here" in left.stderr, (number, left)
         found = own_folders_aside(snapshot(tree, times="files"))

@@ -90,7 +90,7 @@ def _print(plan: Plan, due: list[Step], output: Output) -> None:
         notes += ["deferred"] if step.deferred else []
         notes += [step.reason] if step.reason else []
         title = output.paint(f"{mark} {step.action} {_NAMED.get(change.kind, '')}{change.target}", colour)
-        output.say(f"\n{title}  {output.paint(', '.join(notes), 'dim')}")
+        output.say(f"\n{title}" + (f"  {output.paint(', '.join(notes), 'dim')}" if notes else ""))
         for line in _diff(step):
             sign = {"+": "green", "-": "red"}.get(line[:1])
             output.say(f"    {output.paint(line, sign) if sign else line}")

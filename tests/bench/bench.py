@@ -128,9 +128,11 @@ def make_input(folder: str) -> None:
     sys.path.insert(0, os.path.join(TESTS, "demo"))
     from pathlib import Path
 
-    from demo import make_iso, make_tree  # type: ignore[import-not-found,unused-ignore]
+    from demo import INPUT, make_tree  # type: ignore[import-not-found,unused-ignore]
 
-    make_iso(Path(folder, "env.iso"))
+    from ovfinit.image import iso
+
+    Path(folder, "env.iso").write_bytes(iso.compose((INPUT / "ovf-env.xml").read_bytes()))
     make_tree(Path(folder, "fresh"))
 
 

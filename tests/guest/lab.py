@@ -104,14 +104,14 @@ class Lab:
         command = ["nsenter", f"--net=/run/netns/{self.name}", *words]
         try:
             return subprocess.run(command, capture_output=True, timeout=limit, check=False, stdin=subprocess.DEVNULL)
-        except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(command, 124, b"", b"timed out")
+        except subprocess.TimeoutExpired as late:
+            return subprocess.CompletedProcess(command, 124, late.stdout or b"", b"(no end within the time limit)")
 
-    def ssh(self, address: str, user: str, key: Path, *command: str) -> tuple[bool, str]:
-        """Whether this user can log in with this key and nothing else, and what was said."""
+    def ssh(self, address: str, user: str, key: Path, *command: str, limit: float = 60.0) -> tuple[bool, str]:
+        """Whether this user can log in with this key and nothing else, and what was said until then."""
         options = "BatchMode=yes StrictHostKeyChecking=no UserKnownHostsFile=/dev/null ConnectTimeout=20 LogLevel=ERROR"
         words = [word for option in options.split() for word in ("-o", option)]
-        done = self.enter("ssh", *words, "-i", str(key), f"{user}@{address}", *command)
+        done = self.enter("ssh", *words, "-i", str(key), f"{user}@{address}", *command, limit=limit)
         return done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace").strip()
 
     def host_keys(self, address: str) -> set[str]:

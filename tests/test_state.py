@@ -1,0 +1,203 @@
+"""Our own state: any instance id has a place of its own in the tree, and damage is said, never guessed around."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scratch import KEY, Result, differences, snapshot
+
+from ovfinit.state import folder_name
+
+Program = Callable[..., Result]
+Seed = Callable[..., str]
+HOSTILE = [
+    "../../../etc/cron.d/x",
+    "/etc/passwd",
+    "-rf",
+    ".hidden",
+    ".undone",
+    "a b;rm -rf $HOME `id`",
+    "%2e%2e",
+    "ä ö ü €",
+    "x" * 255,
+    "i-1\\..\\..",
+    "~root",
+    "\u202egnp.exe",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_folder_names(name: str) -> None:
+    """A folder's name is one plain name, shorter than any file system's limit."""
+    made = folder_name(name)
+    assert made
+    assert "/" not in made
+    assert not made.startswith(".")
+    assert len(made.encode()) < 200
+    assert made.isascii()
+
+
+def test_folder_names_differ() -> None:
+    """Different ids have different folders, also when they differ in their last letter or in how they are escaped."""
+    ids = [*HOSTILE, "x" * 254, "x" * 254 + "y", "a/b", "a%2Fb", "a%252Fb", "A", "a", "..", "...", "1", "01", "1.0"]
+    assert len({folder_name(name) for name in ids}) == len(ids)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_instance_ids(tree: Path, tmp_path: Path, ovfinit: Program, seed: Seed, name: str) -> None:
+    """Any printable id can be applied, shown with its spelling and taken back, all inside the tree's own folder."""
+    if not name.isprintable():
+        pytest.skip("refused, see test_refused_instance_ids")
+    source = seed(instance_id=name)
+    before, outside = snapshot(tree, times="files"), sorted(tmp_path.iterdir())
+    ovfinit("apply", "--root", tree, "--from", source)
+    assert ovfinit("show", "--root", tree, "--json").json["instance_id"] == name
+    assert len(os.listdir(tree / "var/lib/ovfinit/instances")) == 1
+    assert "Nothing to do" in ovfinit("plan", "--root", tree, "--from", source).out
+    ovfinit("undo", "--root", tree)
+    assert differences(before, snapshot(tree, times="files")) == ""
+    assert sorted(tmp_path.iterdir()) == outside
+
+
+@pytest.mark.parametrize("name", ["..", ".", " .. ", "a\nb", "a\0b", "x" * 256, "\u202egnp.exe", "a\x1b[31mb"])
+def test_refused_instance_ids(tree: Path, ovfinit: Program, seed: Seed, name: str) -> None:
+    """An id that cannot be one is refused on at most three lines, and nothing is changed."""
+    before = snapshot(tree)
+    result = ovfinit("apply", "--root", tree, "--from", seed(instance_id=name), code=1)
+    assert len(result.err.splitlines()) <= 3
+    assert "\x1b" not in result.err
+    assert "instance" in result.err
+    assert snapshot(tree) == before
+
+
+@pytest.mark.parametrize("name", ["0x1F", "1e3", "007", "yes", "1_000", "2001-01-01", "0o17", "12:30:45"])
+def test_instance_id_keeps_its_spelling(tree: Path, ovfinit: Program, seed: Seed, name: str) -> None:
+    """An id keeps its spelling, whatever YAML would make of it."""
+    source = seed()
+    Path(source.removeprefix("seed:"), "meta-data").write_text(f"instance-id: {name}\n")
+    assert ovfinit("show", "--root", tree, "--from", source, "instance_id").out == f"{name}\n"
+
+
+def damage(tree: Path, name: str, change: Callable[[Any], Any] | bytes) -> Path:
+    """Change a state file of instance i-1."""
+    path = tree / "var/lib/ovfinit/instances/i-1" / name
+    if isinstance(change, bytes):
+        path.write_bytes(change)
+    else:
+        known = json.loads(path.read_text())
+        path.write_text(json.dumps(change(known) or known))
+    return path
+
+
+DAMAGES: dict[str, Callable[[Any], Any] | bytes] = {
+    "empty": b"",
+    "cut-off": b'{"version": 1, "metad',
+    "binary": bytes(range(256)),
+    "other-type": b"[1, 2]",
+    "number": b"7",
+    "deep": b"[" * 100_000,
+    "no-content": b'{"version": 1}',
+    "wrong-content": b'{"version": 1, "metadata": [], "written": [], "done": [], "changes": [[]], "previous": 1, "own": 2}',
+    "wrong-entries": b'{"version": 1, "metadata": {"properties": []}, "written": {"/x": 1}, "done": {"/x": 1}, "changes": 5}',
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damaged_metadata_is_replaced(tree: Path, ovfinit: Program, seed: Seed, kind: str) -> None:
+    """A damaged record of the metadata is no record: the source is asked again and a whole one is written."""
+    source = seed()
+    ovfinit("apply", "--root", tree, "--from", source)
+    path = damage(tree, "metadata.json", DAMAGES[kind])
+    keys = (tree / "etc/ssh/ssh_host_ed25519_key").read_bytes()
+    assert "Nothing to do" in ovfinit("plan", "--root", tree, "--from", source).out
+    ovfinit("apply", "--root", tree, "--from", source)
+    assert json.loads(path.read_text())["metadata"]["hostname"] == "web1"
+    assert ovfinit("show", "--root", tree, "hostname").out == "web1\n"
+    assert (tree / "etc/ssh/ssh_host_ed25519_key").read_bytes() == keys
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damaged_marks_stop_us(tree: Path, ovfinit: Program, seed: Seed, kind: str) -> None:
+    """Damaged marks of what was done are said and left alone: guessing would run scripts twice and replace keys."""
+    if kind == "no-content":
+        pytest.skip("marks of nothing are valid marks")
+    source = seed()
+    ovfinit("apply", "--root", tree, "--from", source)
+    path = damage(tree, "applied.json", DAMAGES[kind])
+    before = snapshot(tree)
+    for command in ("plan", "apply"):
+        result = ovfinit(command, "--root", tree, "--from", source, code=1)
+        assert "/var/lib/ovfinit/instances/i-1/applied.json" in result.err
+        assert len(result.err.splitlines()) <= 3
+    assert differences(before, snapshot(tree)) == ""
+    assert "/applied.json" in ovfinit("apply", "--root", tree, "--from", source, "--json", code=1).json["error"]["where"]
+    ovfinit("show", "--root", tree)
+    ovfinit("clean", "--root", tree)
+    assert not path.exists()
+    ovfinit("apply", "--root", tree, "--from", source)
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damaged_journal(tree: Path, ovfinit: Program, seed: Seed, kind: str) -> None:
+    """`undo` with a damaged journal says so and changes nothing."""
+    ovfinit("apply", "--root", tree, "--from", seed())
+    damage(tree, "journal/0001.json", DAMAGES[kind])
+    before = snapshot(tree)
+    result = ovfinit("undo", "--root", tree, code=1)
+    assert "journal/0001.json" in result.err
+    assert len(result.err.splitlines()) <= 3
+    assert differences(before, snapshot(tree)) == ""
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "applied.json", "journal/0001.json"])
+def test_later_version(tree: Path, ovfinit: Program, seed: Seed, name: str) -> None:
+    """State of a later version is left alone and named: who went back to an older program loses nothing."""
+    source = seed()
+    ovfinit("apply", "--root", tree, "--from", source)
+
+    def later(known: dict[str, Any]) -> None:
+        known["version"] = 2
+
+    damage(tree, name, later)
+    before = snapshot(tree)
+    words = ("undo",) if name.startswith("journal") else ("apply", "--from", source)
+    result = ovfinit(*words, "--root", tree, code=1)
+    assert "is of version 2, this program knows 1" in result.err
+    assert differences(before, snapshot(tree)) == ""
+
+
+def test_damaged_status(tree: Path, ovfinit: Program, seed: Seed) -> None:
+    """A damaged status is said, exit code 1; the next apply writes a whole one."""
+    ovfinit("apply", "--root", tree, "--from", seed())
+    for content in (b"", b"{", b"[]", b"[" * 100_000, b'{"status": 5}', b'{"status": "done", "handlers": 3}', b"\xff"):
+        (tree / "run/ovfinit/status.json").write_bytes(content)
+        result = ovfinit("status", "--root", tree, code=1)
+        assert "/run/ovfinit/status.json" in result.out + result.err, content
+        ovfinit("status", "--root", tree, "--json", code=1)
+    ovfinit("apply", "--root", tree, "--from", seed())
+    ovfinit("status", "--root", tree)
+
+
+def test_secrets_of_the_state_are_roots(tree: Path, ovfinit: Program, ovf: Seed) -> None:
+    """What was read is stored 0600 in folders 0700; what everybody may read has no secrets."""
+    ovfinit("apply", "--root", tree, "--from", ovf(password="correct horse"))
+    folder = tree / "var/lib/ovfinit/instances/i-1"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    for path in folder.rglob("*.json"):
+        assert path.stat().st_mode & 0o777 == 0o600, path
+    assert "correct horse" in (folder / "metadata.json").read_text()
+
+
+def test_link_that_leads_elsewhere(tree: Path, tmp_path: Path, ovfinit: Program, seed: Seed) -> None:
+    """An instance link that leads anywhere else names a folder of ours at most."""
+    folder = tree / "var/lib/ovfinit"
+    folder.mkdir(parents=True)
+    (folder / "instance").symlink_to(tmp_path)
+    ovfinit("apply", "--root", tree, "--from", seed())
+    assert os.readlink(folder / "instance") == "instances/i-1"
+    assert KEY in (tree / "root/.ssh/authorized_keys").read_text()
