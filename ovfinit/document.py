@@ -91,7 +91,11 @@ def dumps(value: object) -> bytes:
     """One JSON document, for files and standard output, with a final newline."""
     import json
 
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape")
+    try:
+        return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+    except UnicodeEncodeError:
+        # halves of surrogate pairs and bytes of file names that are no text: only their escapes are UTF-8
+        return (json.dumps(value, indent=1) + "\n").encode()
 
 
 def _payload(value: object, name: str, where: str) -> bytes:

@@ -118,6 +118,13 @@ class _Execution:
             tally.warnings += [problem.text for problem in duty.problems]
             tally.warnings += [f"{step.change.target}: {step.reason}; kept" for step in duty.steps if step.kept]
 
+        for step in self.steps:
+            if step.change.kind == "run" and not step.due:
+                ran = self.done.get(step.change.target, {})
+                self.tallies[step.change.handler].scripts.append(
+                    {"name": _script(step), "exit_code": ran.get("exit_code")}
+                )
+
     def write_ahead(self, sources: Sequence[Mapping[str, Any]]) -> None:
         """Journal and state, before anything is touched; neither if there is nothing to say."""
         metadata, new = self.plan.metadata, self.plan.past.new

@@ -109,7 +109,8 @@ class Run:
         from .execution import execute
 
         outcomes = execute(plan, self.host, self.state, sources=found.records(), stages=stages, progress=progress)
-        warnings = [problem.text for problem in metadata.problems]
+        failures = {str(error) for outcome in outcomes for error in outcome.errors}
+        warnings = [problem.text for problem in metadata.problems if problem.text not in failures]
         warnings += [f"{verdict.name}: {verdict.warning}" for verdict in found.verdicts if verdict.warning]
         warnings += [str(error) for error in self.config.errors]
         left = more and any(step.due for step in plan.steps() if step.change.stage not in stages)

@@ -204,7 +204,7 @@ class State:
         """Write a state file, whole or not at all; what was changed before is durable before it is."""
         try:
             atomic.flush()
-            atomic.write(self.tree.real(path), document.dumps({"version": VERSION, **content}), mode)
+            atomic.write(self.tree.real(path), document.dumps({"version": VERSION, **content}, compact=True), mode)
         except OSError as error:
             raise StateError(f"cannot be written: {error.strerror}", where=path) from error
 

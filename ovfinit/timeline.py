@@ -32,7 +32,7 @@ def bars(known: Mapping[str, Any]) -> list[Bar]:
     """All rows of a status document, by time."""
     found = [Bar(span["name"], span["kind"], span["started"], span["seconds"]) for span in known.get("spans", [])]
     found += [
-        Bar(f"source {source['name']}: {source['verdict']}", SOURCE, source["started"], source["seconds"])
+        Bar(f"{source['name']}: {source['verdict']}", SOURCE, source["started"], source["seconds"])
         for source in known.get("sources", [])
         if source.get("started")
     ]

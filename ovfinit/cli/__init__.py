@@ -31,7 +31,7 @@ COMMANDS = {
     "ovf": ("ovf", "make an OVF environment for a guest"),
     "datasource": ("sources", "list the datasource plugins, or check one"),
 }
-_WITH_VALUE = ("--root", "--from", "--config")
+_WITH_VALUE = ("--root", "--from", "--config", "--stage", "--timeout", "--svg")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,8 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json = "--json" in words
     # folders and logs are for programs that are not root too, whatever the caller's umask is
     os.umask(0o022)
+    _open_streams()
     try:
-        return _run(words)
+        code = _run(words)
+        sys.stdout.flush()
+        return code
     except OvfinitError as error:
         return _report(error, as_json=as_json)
     except KeyboardInterrupt:
@@ -50,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # whoever read us has gone, as `| head` does; Python would complain once more when it closes stdout
         sys.stderr.close()
         return 1
+    except OSError as error:
+        # most often a standard output that is full; Python must not try it again when it ends
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123
+        where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
+        return _report(OvfinitError(f"cannot be read or written: {error.strerror}", where=where), as_json=False)
     except RecursionError:
         return _report(OvfinitError("the input is nested too deeply"), as_json=as_json)
     except Exception as error:
@@ -61,6 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(
             OvfinitError(message, where=place, remedy="please report it with the command you typed"), as_json=as_json
         )
+
+
+def _open_streams() -> None:
+    """A closed standard stream becomes /dev/null, so that no file of ours takes its number; any text can be printed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), "w" if number else "r"))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(words: list[str]) -> int:
@@ -151,9 +169,11 @@ def _location(text: str) -> tuple[str, str | None]:
 
 def _report(error: OvfinitError, *, as_json: bool) -> int:
     if as_json:
-        from ..document import dumps
+        from .output import write_document
 
-        sys.stdout.write(dumps({"error": error.as_dict()}).decode())
+        write_document({"error": error.as_dict()})
     else:
-        print(f"ovfinit: {error}", file=sys.stderr)
+        from .output import harmless
+
+        print(f"ovfinit: {harmless(str(error))}", file=sys.stderr)
     return error.exit_code

@@ -50,7 +50,8 @@ def _plan(agent: Run, stages: tuple[str, ...], output: Output) -> int:
     steps = list(plan.steps(stages))
     errors = [duty.error for duty in plan.duties if duty.error] + [step.error for step in steps if step.error]
     problems = [*metadata.problems, *(problem for duty in plan.duties for problem in duty.problems)]
-    warnings = [problem.text for problem in problems]
+    failures = {str(error) for error in errors}
+    warnings = [problem.text for problem in problems if problem.text not in failures]
     warnings += [f"{step.change.target}: {step.reason}; kept" for step in steps if step.kept]
     if output.json:
         output.warned = bool(warnings)

@@ -17,6 +17,29 @@ RESULTS = {"done": "done", "failed": "failed", "deferred": "staged for the first
 COLOURS = {"green": "32", "yellow": "33", "red": "31", "cyan": "36", "bold": "1", "dim": "2"}
 
 
+_OURS = ("[0m", *(f"[{number}m" for number in COLOURS.values()))
+
+
+def harmless(text: str) -> str:
+    """The text with U+FFFD for control characters, which could reprogram a terminal; our own colours pass."""
+    if text.isprintable():
+        return text
+    first, *rest = text.split("\033")
+    kept = (f"\033{piece}" if piece.startswith(_OURS) else f"\ufffd{piece}" for piece in rest)
+    return "".join(
+        character if character.isprintable() or character in "\n\t\033" else "\ufffd"
+        for character in "".join((first, *kept))
+    )
+
+
+def write_document(value: object) -> None:
+    """The one JSON document on standard output: UTF-8, whatever the locale says."""
+    from ..document import dumps
+
+    sys.stdout.flush()
+    sys.stdout.buffer.write(dumps(value))
+
+
 class Output:
     """Where a command prints to, as its options ask."""
 
@@ -38,13 +61,11 @@ class Output:
     def say(self, text: str = "") -> None:
         """One line or more for people; nothing with `--quiet` or `--json`."""
         if not self.quiet and not self.json:
-            print(text)
+            print(harmless(text))
 
     def document(self, value: object) -> None:
         """The one JSON document."""
-        from ..document import dumps
-
-        sys.stdout.write(dumps(value).decode("utf-8", "replace"))
+        write_document(value)
 
     def warn(self, lines: Iterable[str]) -> None:
         """Warnings go to standard error, and count for `--strict`."""
@@ -52,12 +73,12 @@ class Output:
             self.warned = True
             if not self.quiet:
                 label = "\033[33mwarning\033[0m" if self._colour_errors else "warning"
-                print(f"ovfinit: {label}: {line}", file=sys.stderr)
+                print(f"ovfinit: {label}: {harmless(line)}", file=sys.stderr)
 
     def fail(self, errors: Iterable[OvfinitError]) -> None:
         """Errors of a command that goes on nevertheless."""
         for error in errors:
-            print(f"ovfinit: {error}", file=sys.stderr)
+            print(f"ovfinit: {harmless(str(error))}", file=sys.stderr)
 
     def progress(self, text: str) -> None:
         """What is being done, on one line of a terminal that the next replaces; with `--verbose` a line each."""

@@ -21,6 +21,7 @@ DESCRIPTION = {
 }
 POLL_SECONDS = 0.1
 TIMED_OUT = 5
+LONGEST = 7 * 24 * 3600
 
 
 def arguments(name: str, parser: ArgumentParser) -> None:
@@ -28,8 +29,19 @@ def arguments(name: str, parser: ArgumentParser) -> None:
     del name
     parser.add_argument("--wait", action="store_true", help="wait until the boot's work is done")
     parser.add_argument(
-        "--timeout", type=float, metavar="S", default=600.0, help="wait at most S seconds (default 600)"
+        "--timeout", type=_seconds, metavar="S", default=600.0, help="wait at most S seconds (default 600)"
     )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError(text)
+    return seconds
+
+
+# what argparse calls it in an error
+_seconds.__name__ = f"number of seconds from 0 to {LONGEST}"
 
 
 def run(name: str, options: Namespace) -> int:

@@ -40,9 +40,7 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Itera
             continue
         kind = sniff(data)
         if kind != SCRIPT:
-            yield Problem(
-                field, f"is {kind or 'of no known type'}, starting {data[:16]!r}; only #! scripts are run", origin
-            )
+            yield Problem(field, f"is {kind or 'of no known type'}; only #! scripts are run", origin)
             continue
         if data.partition(b"\n")[0].endswith(b"\r"):
             # written on Windows: the kernel would look for an interpreter whose name ends in a carriage return
