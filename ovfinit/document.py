@@ -87,15 +87,16 @@ def from_plugin(value: object, where: str) -> Metadata:
     return Metadata(**{name: item for name, item in fields.items() if item is not None})
 
 
-def dumps(value: object) -> bytes:
-    """One JSON document, for files and standard output, with a final newline."""
+def dumps(value: object, *, compact: bool = False) -> bytes:
+    """One JSON document, for files and standard output, with a final newline; `compact` for our eyes only."""
     import json
 
+    form: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 1}
     try:
-        return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+        return (json.dumps(value, ensure_ascii=False, **form) + "\n").encode()
     except UnicodeEncodeError:
         # halves of surrogate pairs and bytes of file names that are no text: only their escapes are UTF-8
-        return (json.dumps(value, indent=1) + "\n").encode()
+        return (json.dumps(value, **form) + "\n").encode()
 
 
 def _payload(value: object, name: str, where: str) -> bytes:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 
-from .datasource import SourceInvalid, SourceUnreachable
 from .digest import digest
-from .errors import InputError
+from .errors import InputError, SourceInvalid, SourceUnreachable
 from .model import Problem
 from .userdata.content import decode, decode_document
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FACT_LIMIT = 64 * 1024
 OUTPUT_LIMIT = 4 * 1024 * 1024
+# net/route.h: the route is usable
+RTF_UP = 0x1
 
 
 class Account(Record):
@@ -162,10 +164,17 @@ class Host(Tree):
         return sorted(found, key=lambda device: (not device.optical, device.name))
 
     def routed(self) -> bool:
-        """True if there is a way out of this machine: a default route that is up."""
-        from .uplink import routed
-
-        return routed(self)
+        """True if there is a way out of this machine: a default route that is up (/proc/net/route, ipv6_route)."""
+        for line in (self._fact("/proc/net/route") or "").splitlines()[1:]:
+            fields = line.split()
+            if len(fields) > 3 and fields[1] == "00000000" and int(fields[3], 16) & RTF_UP:
+                return True
+        for line in (self._fact("/proc/net/ipv6_route") or "").splitlines():
+            fields = line.split()
+            default = len(fields) == 10 and fields[0] == "0" * 32 and fields[1] == "00"
+            if default and fields[9] != "lo" and int(fields[8], 16) & RTF_UP:
+                return True
+        return False
 
     def look(self, path: str) -> Look | None:
         """What file system an image or a device holds, from a few KiB of it; see `ovfinit.volume.look`.

@@ -74,13 +74,13 @@ class NoCloud:
 
     def files(self, files: Mapping[str, SeedFile]) -> None:
         """The files of one place, by their plain names (`FILES`); raises InputError or SourceInvalid for meta-data."""
-        from .datasource import yaml_document
+        from .yamltext import load
 
         for name, file in files.items():
             if name != META:
                 self._files[name] = file
             elif file.content.strip():
-                document = yaml_document(file.content, file.name)
+                document = load(file.content, file.name)
                 for key in _mapping(document, "meta-data"):
                     value, spelling = document.value[key], document.spelling(key)
                     # a blank text says as little as a null
@@ -160,9 +160,9 @@ class NoCloud:
         inside = self._values.pop("network", None)
         interfaces = self._values.pop("network-interfaces", None)
         if file is not None and file.content.strip():
-            from .datasource import yaml_document
+            from .yamltext import load
 
-            document = yaml_document(file.content, file.name)
+            document = load(file.content, file.name)
             value = _mapping(document, "network-config")
             if set(value) == {"network"}:
                 value = value["network"]

@@ -254,11 +254,11 @@ def _bounded(payload: bytes, field: str) -> bytes:
 
 def _network(text: str, name: str) -> Mapping[str, Any]:
     """The mapping in a network-config property: YAML, or the base64 of it, with or without its `network:` key."""
-    from .datasource import yaml_document
     from .typed import network
     from .userdata.content import decode_document
+    from .yamltext import load
 
-    document = yaml_document(decode_document(text), name)
+    document = load(decode_document(text), name)
     if not isinstance(document.value, dict):
         raise InputError("is neither a network configuration in YAML nor the base64 of one")
     return network(document.value)

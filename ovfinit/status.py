@@ -43,7 +43,11 @@ def read(host: Host) -> dict[str, Any]:
         known = json.loads(text)
     except (ValueError, RecursionError):
         known = None
-    if not isinstance(known, dict) or not all(isinstance(known.get(name), kind) for name, kind in _SHAPE):
+    if (
+        not isinstance(known, dict)
+        or "status" not in known
+        or not all(isinstance(known.get(name, kind()), kind) for name, kind in _SHAPE)
+    ):
         return {
             "version": VERSION,
             "status": FAILED,

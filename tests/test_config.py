@@ -83,7 +83,7 @@ def test_later_files_win(tmp_path: Path) -> None:
         ("default_user: {name: '-rf'}", "must be a user name", "1:"),
         ("default_user: {shell: bash}", "must be an absolute path", "1:"),
         ("default_user: {gecos: 'a:b'}", "one line without colons", "1:"),
-        ("default_user: {sudo: \"ALL\\nroot ALL\"}", "one line", "1:"),
+        ('default_user: {sudo: "ALL\\nroot ALL"}', "one line", "1:"),
         ("default_user: {groups: sudo}", "must be a list of texts", "1:"),
         ("scripts: {timeout: 0}", "must be a number of seconds", "1:"),
         ("scripts: {timeout: yes}", "must be a number of seconds", "1:"),

@@ -135,7 +135,9 @@ def test_damaged_marks_stop_us(tree: Path, ovfinit: Program, seed: Seed, kind: s
         assert "/var/lib/ovfinit/instances/i-1/applied.json" in result.err
         assert len(result.err.splitlines()) <= 3
     assert differences(before, snapshot(tree)) == ""
-    assert "/applied.json" in ovfinit("apply", "--root", tree, "--from", source, "--json", code=1).json["error"]["where"]
+    assert (
+        "/applied.json" in ovfinit("apply", "--root", tree, "--from", source, "--json", code=1).json["error"]["where"]
+    )
     ovfinit("show", "--root", tree)
     ovfinit("clean", "--root", tree)
     assert not path.exists()

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         # most often a standard output that is full; Python must not try it again when it ends
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123
+        sys.stdout = open(os.devnull, "w")
         where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
         return _report(OvfinitError(f"cannot be read or written: {error.strerror}", where=where), as_json=False)
     except RecursionError:

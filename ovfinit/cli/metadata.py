@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from .. import document, status
 from ..errors import OvfinitError, UsageError
 from ..record import Record
-from .output import Output
+from .output import Output, harmless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def _show(known: Known, key: str | None, output: Output) -> int:
         return output.code()
     output.warn(known.problems)
     if key:
-        print(_text(value))
+        # what another program reads is the value itself
+        print(harmless(_text(value)) if sys.stdout.isatty() else _text(value))
         return output.code()
     for name, item in shown.items():
         if item in (None, [], {}) or name in ("origins", "version"):

@@ -34,14 +34,16 @@ def arguments(name: str, parser: ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    from argparse import ArgumentTypeError
+
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    # written so that nan is refused
     if not 0 <= seconds <= LONGEST:
-        raise ValueError(text)
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {LONGEST}")
     return seconds
-
-
-# what argparse calls it in an error
-_seconds.__name__ = f"number of seconds from 0 to {LONGEST}"
 
 
 def run(name: str, options: Namespace) -> int:

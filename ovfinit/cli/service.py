@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 DESCRIPTION = {
-    "daemon": "The boot-time daemon that ovfinit.service starts: local, network and final stage of one boot, then it\n"
-    "ends. Without systemd's notify socket the stages run in order."
+    "daemon": "The boot-time daemon that ovfinit.service starts: local, network and final stage of one boot,\n"
+    "then it ends. Without systemd's notify socket the stages run in order."
 }
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = {
     "check": "Validate input before a machine meets it: an OVF environment (XML or ISO), a seed folder or cidata\n"
-    "image, a network configuration, user data, meta-data, ovfinit.yaml. What it is, is told from its content."
+    "image, a network configuration, user data, meta-data, ovfinit.yaml. What it is, its content tells."
 }
 
 
