@@ -68,6 +68,7 @@ class Ec2(Datasource):
 
     name = "ec2"
     needs_network = True
+    options = ("metadata_urls", "timeout")
 
     def detect(self, host: Host) -> Detection:
         """DMI and the hypervisor tell; a bare KVM or Xen guest may be anybody's."""

@@ -49,6 +49,7 @@ class Ovf(Datasource):
 
     name = "ovf"
     needs_network = False
+    options = ("properties",)
 
     def detect(self, host: Host) -> Detection:
         """Looks for the seed file, the root folders of volumes and VMware's name in DMI; starts no program."""

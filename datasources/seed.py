@@ -46,6 +46,7 @@ class Seed(Datasource):
 
     name = "seed"
     needs_network = False
+    options = ()
 
     def detect(self, host: Host) -> Detection:
         """Looks at names only: words, files in the folders, labels of volumes."""

@@ -66,7 +66,7 @@ class Config(Record):
     """All settings, complete with defaults.
 
     `datasources`: names in the order of asking, None for the order as shipped. `sources`: each source's own settings
-    by its name. `disable`: duties that are left alone. `chosen`: `NAME[:LOCATION]` of the kernel command line.
+    by its name, `places` where each of these stands. `disable`: duties that are left alone. `chosen`: `NAME[:LOCATION]` of the kernel command line.
     `errors`: files that could not be used, when loading was told to go on.
     """
 
@@ -78,6 +78,7 @@ class Config(Record):
     default_user: UserConfig = UserConfig()
     scripts: ScriptsConfig = ScriptsConfig()
     sources: Mapping[str, Mapping[str, Any]] = {}
+    places: Mapping[str, str] = {}
     chosen: str | None = None
     errors: Sequence[ConfigError] = ()
 
@@ -89,17 +90,21 @@ def load(host: Host, file: str | None = None, *, lenient: bool = False) -> Confi
     `errors`: no typing mistake strands a machine.
     """
     merged: dict[str, Any] = {}
+    places: dict[str, str] = {}
     errors = []
     for name in [None] if file else [SETTINGS, *_dropins(host)]:
         try:
-            _merge(merged, _read(host, name or SETTINGS) if name else _read_own(file or ""))
+            settings, stood = _read(host, name) if name else _read_own(file or "")
+            _merge(merged, settings)
+            places |= stood
         except ConfigError as error:
             if not lenient:
                 raise
             errors.append(error)
     sections: dict[str, Any] = {name: kind(**merged.pop(name)) for name, kind in _SECTIONS.items() if name in merged}
     top = {name: merged.pop(name) for name in _TOP if name in merged}
-    return Config(**top, **sections, sources=merged, chosen=host.cmdline.get("ovfinit.from"), errors=tuple(errors))
+    chosen = host.cmdline.get("ovfinit.from")
+    return Config(**top, **sections, sources=merged, places=places, chosen=chosen, errors=tuple(errors))
 
 
 def check(document: Document) -> dict[str, Any]:
@@ -133,7 +138,7 @@ def _dropins(host: Host) -> list[str]:
     ]
 
 
-def _read(host: Host, path: str) -> dict[str, Any]:
+def _read(host: Host, path: str) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         content = host.read(path, LIMIT)
     except InputError as error:
@@ -141,7 +146,7 @@ def _read(host: Host, path: str) -> dict[str, Any]:
     return _parse(content or b"", path)
 
 
-def _read_own(path: str) -> dict[str, Any]:
+def _read_own(path: str) -> tuple[dict[str, Any], dict[str, str]]:
     from .tree import Tree
 
     try:
@@ -153,13 +158,16 @@ def _read_own(path: str) -> dict[str, Any]:
     return _parse(content, path)
 
 
-def _parse(content: bytes, path: str) -> dict[str, Any]:
+def _parse(content: bytes, path: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings, and where each of those stands that a datasource must know."""
     if all(not line.strip() or line.lstrip().startswith(b"#") for line in content.splitlines()):
-        return {}
+        return {}, {}
     from .yamltext import load as load_yaml
 
     try:
-        return check(load_yaml(content, path))
+        document = load_yaml(content, path)
+        settings = check(document)
+        return settings, {name: document.where(name) for name in settings if name not in _TOP and name not in _SECTIONS}
     except InputError as error:
         raise ConfigError(error.message, where=error.where, remedy=error.remedy) from error
 

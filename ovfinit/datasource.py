@@ -65,12 +65,14 @@ class Datasource:
 
     Attributes:
         settings: what stands under the source's name in ovfinit.yaml.
+        options: the names that settings may have; None takes any.
         location: what follows the colon in `--from NAME:LOCATION`, None when the source was not named with one.
     """
 
     name: str = ""
     needs_network: bool = False
     settings: Mapping[str, Any] = {}
+    options: tuple[str, ...] | None = None
     location: str | None = None
 
     def detect(self, host: Host) -> Detection:

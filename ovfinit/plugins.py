@@ -10,7 +10,7 @@ import os
 import stat
 
 from .datasource import Datasource
-from .errors import InputError, PluginError, UsageError
+from .errors import ConfigError, InputError, PluginError, UsageError
 from .paths import PLUGINS
 from .record import Record
 
@@ -61,6 +61,33 @@ def find(host: Host, config: Config, wanted: Sequence[tuple[str, str | None]] = 
             found.source.location = wanted[index][1]
         chosen.append(_shadow(found) if found.name in known and found.name in SHIPPED else found)
     return chosen
+
+
+def strangers(host: Host, config: Config) -> list[ConfigError]:
+    """Settings that nobody reads: of no datasource, or not among those that their datasource knows."""
+    names = {name for name in config.sources if name not in SHIPPED and name not in (config.datasources or ())}
+    if names:
+        names -= {found.name for found in _admin(host, config)}
+    errors = [
+        ConfigError(
+            f"{name!r} is neither a setting nor a datasource",
+            where=config.places.get(name),
+            remedy="see ovfinit.yaml(5)",
+        )
+        for name in sorted(names)
+    ]
+    for name in SHIPPED:
+        if not config.sources.get(name):
+            continue
+        options = getattr(_shipped(name, config).source, "options", None) or ()
+        errors += [
+            ConfigError(
+                f"unknown setting {name}.{key}", where=config.places.get(name), remedy=f"known: {', '.join(options)}"
+            )
+            for key in config.sources[name]
+            if key not in options
+        ]
+    return errors
 
 
 def listing(host: Host, config: Config) -> list[Found]:

@@ -41,6 +41,11 @@ class Run:
         self.state = State(self.host)
         with self.spans.measure("configuration"):
             self.config: Config = config.load(self.host, config_file, lenient=lenient)
+        if self.config.sources:
+            strange = plugins.strangers(self.host, self.config)
+            if strange and not lenient:
+                raise strange[0]
+            self.config = self.config.with_(errors=(*self.config.errors, *strange))
         self.wanted = list(wanted)
         if not self.wanted and self.config.chosen:
             name, _, location = self.config.chosen.partition(":")

@@ -182,7 +182,7 @@ class State:
             raise StateError(f"cannot be flushed to the disk: {error.strerror}") from error
 
     def read(self, path: str) -> dict[str, Any] | None:
-        """A state file's document. Raises DamagedStateError for a damaged one, StateError for one of a later version."""
+        """A state file's document. Raises DamagedStateError, or StateError for one of a later version."""
         import json
 
         try:

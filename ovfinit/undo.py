@@ -69,10 +69,10 @@ def finish(host: Host, state: State) -> bool:
 
     It has another name by now, so that whoever comes next takes nothing in it for granted.
     """
-    from shutil import rmtree
-
     if not os.path.isdir(host.real(UNDONE, follow=False)):
         return False
+    from shutil import rmtree
+
     journal = Journal(state, UNDONE)
     oldest: Mapping[str, Any] = {"previous": None, "own": ()}
     if journal.numbers():

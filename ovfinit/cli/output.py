@@ -20,12 +20,13 @@ COLOURS = {"green": "32", "yellow": "33", "red": "31", "cyan": "36", "bold": "1"
 _OURS = ("[0m", *(f"[{number}m" for number in COLOURS.values()))
 
 
-def harmless(text: str) -> str:
-    """The text with U+FFFD for control characters, which could reprogram a terminal; our own colours pass."""
+def harmless(text: str, *, colours: bool = False) -> str:
+    """The text with U+FFFD for control characters, which could reprogram a terminal; with `colours` our own pass."""
     if text.isprintable():
         return text
     first, *rest = text.split("\033")
-    kept = (f"\033{piece}" if piece.startswith(_OURS) else f"\ufffd{piece}" for piece in rest)
+    passed = _OURS if colours else ()
+    kept = (f"\033{piece}" if piece.startswith(passed) else f"\ufffd{piece}" for piece in rest)
     return "".join(
         character if character.isprintable() or character in "\n\t\033" else "\ufffd"
         for character in "".join((first, *kept))
@@ -61,7 +62,7 @@ class Output:
     def say(self, text: str = "") -> None:
         """One line or more for people; nothing with `--quiet` or `--json`."""
         if not self.quiet and not self.json:
-            print(harmless(text))
+            print(harmless(text, colours=self._colour))
 
     def document(self, value: object) -> None:
         """The one JSON document."""
