@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from . import accounts, atomic, authorized_keys
+from . import accounts, atomic, authorized_keys, passwords
 from .changes import (
     AuthorizeKeys,
     EnsureUser,
@@ -118,7 +118,9 @@ def _ensure_user(change: EnsureUser, _: Step, host: Host) -> None:
         group = ("-g", name) if name in host.groups() else ("-U",)
         home = ("-d", change.home) if change.home else ()
         groups = accounts.missing_groups(host, name, change.groups)
-        more = ("-G", ",".join(groups)) if groups else ()
+        more: tuple[str, ...] = ("-G", ",".join(groups)) if groups else ()
+        # a tree's login.defs could name a folder outside of it for the user's mail
+        more += () if host.live else ("-K", "MAIL_DIR=/var/mail")
         _tool(host, "useradd", *group, *more, "-M", *home, "-s", change.shell, "-c", change.gecos, name, accept=(0, 9))
     missing = accounts.missing_groups(host, name, change.groups)
     if missing:
@@ -129,12 +131,12 @@ def _ensure_user(change: EnsureUser, _: Step, host: Host) -> None:
     if not host.exists(account.home):
         _make_home(host, account)
     if change.password is not None:
-        _set_password(change, host)
+        passwords.put(host, name, change.password, _call, expired=change.expired)
 
 
 def _make_home(host: Host, account: Account) -> None:
     """A copy of /etc/skel, 0700 unless login.defs has another HOME_MODE, under its real name only when it is whole."""
-    from shutil import copytree, rmtree
+    from shutil import Error, copytree, rmtree
 
     real = host.real(account.home, follow=False)
     make_folders(host, account.home)
@@ -142,14 +144,22 @@ def _make_home(host: Host, account: Account) -> None:
     if os.path.lexists(new):
         rmtree(new)
     skeleton = host.real("/etc/skel")
-    if os.path.isdir(skeleton):
-        copytree(skeleton, new, symlinks=True)
-    else:
-        os.mkdir(new)
-    for folder, folders, files in os.walk(new):
-        for entry in (".", *folders, *files):
-            os.chown(os.path.join(folder, entry), account.uid, account.gid, follow_symlinks=False)
-    os.chmod(new, _home_mode(host))
+    try:
+        if os.path.isdir(skeleton):
+            copytree(skeleton, new, symlinks=True)
+        else:
+            os.mkdir(new)
+        for folder, folders, files in os.walk(new):
+            for entry in (".", *folders, *files):
+                os.chown(os.path.join(folder, entry), account.uid, account.gid, follow_symlinks=False)
+        os.chmod(new, _home_mode(host))
+    except Error as error:
+        # copytree goes on after what it cannot copy and lists it all
+        rmtree(new)
+        raise ChangeError(f"cannot be copied to {account.home}: {error.args[0][0][2]}", where="/etc/skel") from error
+    except OSError:
+        rmtree(new, ignore_errors=True)
+        raise
     atomic.commit(real)
 
 
@@ -162,20 +172,6 @@ def _home_mode(host: Host) -> int:
             except ValueError:
                 break
     return 0o700
-
-
-def _set_password(change: EnsureUser, host: Host) -> None:
-    assert change.password is not None
-    text = change.password.reveal()
-    form = ("-e",) if text.startswith("$") else ("-c", "SHA512")
-    root = () if host.live else ("-R", host.root)
-    tool = host.tool("chpasswd")
-    if tool is None:
-        raise ChangeError("chpasswd is not installed", where=change.target, remedy="install the package passwd")
-    _call((tool, *form, *root), stdin=f"{change.target}:{text}\n".encode())
-    chage = host.tool("chage")
-    if change.expired and chage is not None:
-        _call((chage, *root, "-d", "0", change.target))
 
 
 def _authorize_keys(change: AuthorizeKeys, _: Step, host: Host) -> None:

@@ -70,7 +70,12 @@ class Probe(Record):
             kind = {UNREACHABLE: SourceUnreachable, INVALID: SourceInvalid, BROKEN: PluginError}.get(verdict.verdict)
             if kind is not None:
                 return kind(verdict.reason, where=verdict.where or verdict.name)
-        asked = "; ".join(f"{verdict.name}: {verdict.reason}" for verdict in self.verdicts)
+        asked = "; ".join(
+            f"{verdict.name}: {verdict.where}: {verdict.reason}"
+            if verdict.where
+            else f"{verdict.name}: {verdict.reason}"
+            for verdict in self.verdicts
+        )
         return SourceAbsent(f"no datasource has anything for this machine ({asked or 'none is configured'})")
 
     def records(self) -> list[Mapping[str, Any]]:
@@ -123,7 +128,8 @@ def probe(
             else:
                 verdict, reason, where = NOT_HERE, not_here, None
         except OvfinitError as error:
-            verdict, reason, where = _sort(error), error.message, error.where
+            verdict, reason = _sort(error), error.message
+            where = error.where or (plugin.source.location if plugin.source else None)
             if error.remedy:
                 reason = f"{reason}; {error.remedy}"
         except Exception as error:

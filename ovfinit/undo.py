@@ -164,12 +164,13 @@ def _user(host: Host, entry: Mapping[str, Any], noted: Mapping[str, str]) -> Ite
                 if digest(now[path]) != digest(captured):
                     put_back(host, path, captured)
         else:
-            known = before["/etc/passwd"]
-            text = a2b_base64(known.get("content", "")).decode("utf-8", "replace")
-            if any(line.startswith(f"{name}:") for line in text.splitlines()):
+            if _has(before["/etc/passwd"], name):
                 yield Undone(name, "kept", "accounts were changed by hand since")
                 return
-            _userdel(host, name)
+            _delete(host, "userdel", name)
+            # whether userdel removes the user's own group too is for login.defs to say
+            if name in host.groups() and not _has(before["/etc/group"], name):
+                _delete(host, "groupdel", name)
         yield Undone(name, "removed" if name not in host.accounts() else "restored")
     if name not in host.accounts():
         # also when an undo that was killed had already removed the account
@@ -193,15 +194,22 @@ def _only_differs_by(name: str, before: Mapping[str, Any], now: Mapping[str, Any
     return True
 
 
-def _userdel(host: Host, name: str) -> None:
+def _has(captured: Mapping[str, Any], name: str) -> bool:
+    """True if an account file has a line of this name."""
+    text = a2b_base64(captured.get("content", "")).decode("utf-8", "replace")
+    return any(line.startswith(f"{name}:") for line in text.splitlines())
+
+
+def _delete(host: Host, tool: str, name: str) -> None:
     from .process import run
 
-    command = accounts.command(host, "userdel", name)
+    command = accounts.command(host, tool, name)
     if command is None:
-        raise ChangeError("userdel is not installed", where=name, remedy="install the package passwd")
+        raise ChangeError(f"{tool} is not installed", where=name, remedy="install the package passwd")
     output = run(command, Deadline(TOOL_TIMEOUT), limit=65536)
+    # 6: there is no such account
     if output.status not in (0, 6):
-        raise ChangeError(f"userdel failed with {output.status}", where=name)
+        raise ChangeError(f"{tool} failed with {output.status}", where=name)
 
 
 def _home(host: Host, home: Mapping[str, Any]) -> Iterator[Undone]:

@@ -48,7 +48,7 @@ def test_shipped_file_shows_the_defaults(tmp_path: Path) -> None:
     known = loaded(tmp_path)
     # an order that is set is not the same as none, though it is the same order
     assert list(known.datasources or ()) == ["ovf", "ec2", "seed"]
-    assert known.with_(datasources=None, sources={}) == Config()
+    assert known.with_(datasources=None, sources={}, places={}) == Config()
 
 
 def test_later_files_win(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_changed_metadata_of_the_same_instance(tree: Path, ovfinit: Program, see
 
 
 def test_unreachable_leaves_everything(tree: Path, ovfinit: Program, seed: Seed) -> None:
-    """A source that cannot be asked leaves a customized machine as it is, exit code 1; an absent one does too, with 4."""
+    """A source that cannot be asked leaves all as it is, exit code 1; an absent one does too, with 4."""
     source = seed()
     ovfinit("apply", "--root", tree, "--from", source)
     before = snapshot(tree)

@@ -144,7 +144,9 @@ def test_broken_python_plugin(tree: Path, ovfinit: Program, kind: str) -> None:
         ("        import time; time.sleep(600)", 12),
         ("        import subprocess; subprocess.run(['sleep', '600'])", 12),
         (
-            "        while True:\n            try: __import__('time').sleep(600)\n            except BaseException: pass",
+            "        while True:\n"
+            "            try: __import__('time').sleep(600)\n"
+            "            except BaseException: pass",
             0,
         ),
     ],
@@ -379,7 +381,8 @@ def test_plugin_may_use_all_of_python(tree: Path, ovfinit: Program) -> None:
         1,
     ).replace(
         "class Rack",
-        "@dataclasses.dataclass(frozen=True)\nclass Place:\n    row: int = 1\n    name: str = 'x'\n\n\nprint('noise')\n\n\nclass Rack",
+        "@dataclasses.dataclass(frozen=True)\nclass Place:\n    row: int = 1\n    name: str = 'x'\n\n\n"
+        "print('noise')\n\n\nclass Rack",
     )
     text = text.replace("        label =", "        print('more noise', Place())\n        label =")
     plant(tree, "rack.py", text)

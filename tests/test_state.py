@@ -102,8 +102,8 @@ DAMAGES: dict[str, Callable[[Any], Any] | bytes] = {
     "number": b"7",
     "deep": b"[" * 100_000,
     "no-content": b'{"version": 1}',
-    "wrong-content": b'{"version": 1, "metadata": [], "written": [], "done": [], "changes": [[]], "previous": 1, "own": 2}',
-    "wrong-entries": b'{"version": 1, "metadata": {"properties": []}, "written": {"/x": 1}, "done": {"/x": 1}, "changes": 5}',
+    "wrong-content": b'{"version": 1, "metadata": [], "written": [], "done": [], "changes": [[]], "own": 2}',
+    "wrong-entries": b'{"version": 1, "metadata": {"nics": 1}, "written": {"/x": 1}, "done": {"/x": 1}, "changes": 5}',
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..accounts import valid_name
+from ..accounts import is_hash, valid_name
 from ..changes import AuthorizeKeys, EnsureUser, WriteFile
 from ..errors import ChangeError
 from ..model import Problem
@@ -38,7 +38,7 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Itera
         password = None
     accounts = host.accounts()
     if name != "root":
-        gecos = wanted.gecos or host.os_release.get("NAME", name).split()[0].replace(":", "")
+        gecos = wanted.gecos or _first_word(host.os_release.get("NAME", "")) or name
         yield EnsureUser(
             NAME,
             name,
@@ -46,7 +46,7 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Itera
             shell=wanted.shell,
             groups=tuple(wanted.groups),
             password=password,
-            expired=password is not None and not password.reveal().startswith("$"),
+            expired=password is not None and not is_hash(password.reveal()),
         )
         home = accounts[name].home if name in accounts else f"/home/{name}"
         yield AuthorizeKeys(NAME, f"{home}/.ssh/authorized_keys", user=name, lines=tuple(metadata.public_keys))
@@ -57,6 +57,12 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Itera
     if wanted.sudo and name != "root":
         rule = f"# Written by ovfinit.\n{name} {wanted.sudo}\n"
         yield WriteFile(NAME, SUDOERS, content=rule.encode(), mode=0o440, check=("visudo", "-cf"))
+
+
+def _first_word(text: str) -> str:
+    """`Debian` of `Debian GNU/Linux`, without what passwd(5) cannot hold."""
+    words = "".join(character for character in text if character.isprintable() and character not in ":,").split()
+    return words[0] if words else ""
 
 
 def _unusable(password: Secret) -> str | None:

@@ -43,7 +43,7 @@ class Expect:
 
 
 def check(
-    expect: Expect, report: Mapping[str, Any], before: Mapping[str, str], lab: Lab, key: Path, public: str
+    expect: Expect, report: Mapping[str, Any], before: Mapping[str, str], *, lab: Lab, key: Path, public: str
 ) -> list[str]:
     """Everything that is not as expected, in words. `before`: the host keys of the boot before, or of the image."""
     wrong = [*_identity(expect, report, before), *_units(expect, report)]

@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("OVFINIT_GUEST_CACHE", Path.home() / ".cache/ovfinit-guest"))
-PACKAGES = (
-    "systemd systemd-sysv systemd-resolved udev dbus kmod openssh-server iproute2 sudo procps python3 ca-certificates"
-).split()
-KERNEL_PACKAGES = "linux-image-cloud-amd64 initramfs-tools zstd".split()
+PACKAGES = [
+    *("systemd", "systemd-sysv", "systemd-resolved", "udev", "dbus", "kmod", "iproute2", "procps"),
+    *("openssh-server", "sudo", "python3", "ca-certificates"),
+]
+KERNEL_PACKAGES = ["linux-image-cloud-amd64", "initramfs-tools", "zstd"]
 # trixie's kernel is not at home under an emulator of bookworm's age, so every suite boots this one's
 KERNEL_SUITE = "bookworm"
-DRIVERS = "virtio_pci virtio_blk ext4".split()
-CD_DRIVERS = "ata_piix sr_mod".split()
-QUIET_UNITS = (
-    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer "
-    "systemd-firstboot.service"
-).split()
+DRIVERS = ["virtio_pci", "virtio_blk", "ext4"]
+CD_DRIVERS = ["ata_piix", "sr_mod"]
+QUIET_UNITS = [
+    *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer"),
+    *("e2scrub_all.timer", "systemd-firstboot.service"),
+]
 
 
 class ImageError(Exception):

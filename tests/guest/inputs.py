@@ -1,4 +1,4 @@
-"""What platforms hand to a guest, all asking for the same: a name, the lab's static address or DHCP, a key, a script."""
+"""What platforms hand to a guest, all asking for the same: a name, a static address or DHCP, a key, a script."""
 
 from __future__ import annotations
 
@@ -110,9 +110,7 @@ def ec2(path: Path, instance: str, name: str, key: str) -> Path:
 
 def rpctool(variables: Mapping[str, str]) -> dict[str, tuple[bytes, int]]:
     """A stand-in for VMware's vmware-rpctool that knows these guestinfo variables."""
-    cases = "".join(
-        f"    'info-get guestinfo.{name}') exec cat /usr/local/share/lab/{name} ;;\n" for name in variables
-    )
+    cases = "".join(f"    'info-get guestinfo.{name}') exec cat /usr/local/share/lab/{name} ;;\n" for name in variables)
     program = f"#!/bin/sh\ncase $1 in\n{cases}    *) echo 'No value found' >&2; exit 1 ;;\nesac\n"
     files = {f"/usr/local/share/lab/{name}": (value.encode(), 0o600) for name, value in variables.items()}
     return {"/usr/local/bin/vmware-rpctool": (program.encode(), 0o755), **files}

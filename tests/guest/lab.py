@@ -1,8 +1,8 @@
 """A network of its own for one guest: a bridge in a network name space, DHCP, a metadata service, and people outside.
 
-    10.77.0.1   the router, which also answers at 169.254.169.254, as a cloud's does
-    10.77.0.50  what DHCP gives to the guest
-    10.77.0.60  what scenes with static addresses ask for
+10.77.0.1   the router, which also answers at 169.254.169.254, as a cloud's does
+10.77.0.50  what DHCP gives to the guest
+10.77.0.60  what scenes with static addresses ask for
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Plug:
 
 
 class Guest:
-    """One guest with a disk of its own. `files` (path of the guest → content, mode) are put there before the first boot."""
+    """One guest with a disk of its own, which it keeps from boot to boot."""
 
     def __init__(self, suite: str, debs: Sequence[Path], lab: Lab, folder: Path) -> None:
         self.suite, self.debs, self.lab, self.folder = suite, debs, lab, folder
@@ -69,7 +69,7 @@ class Guest:
         self.boots = 0
 
     def put(self, files: Mapping[str, tuple[bytes, int]]) -> None:
-        """Put files on the guest's disk while it is off."""
+        """Put files on the disk while the guest is off: path → content and mode."""
         raise NotImplementedError
 
     def boot(self, plug: Plug) -> None:
@@ -117,7 +117,7 @@ class Guest:
 
 
 class Container(Guest):
-    """systemd as PID 1 over an overlay file system. What it writes survives a power cut at once: no page cache is lost."""
+    """systemd as PID 1 over an overlay file system. What it writes survives a power cut: no page cache is lost."""
 
     def __init__(self, suite: str, debs: Sequence[Path], lab: Lab, folder: Path) -> None:
         super().__init__(suite, debs, lab, folder)
@@ -129,10 +129,12 @@ class Container(Guest):
         (folder / "upper/etc").mkdir(parents=True)
 
     def put(self, files: Mapping[str, tuple[bytes, int]]) -> None:
+        """Write into the overlay's upper folder."""
         for path, (content, mode) in files.items():
             place(self.folder / "upper", path, content, mode)
 
     def boot(self, plug: Plug) -> None:
+        """Start systemd in name spaces of its own, with what it is to see posed under /sys and /dev."""
         self._pose(plug)
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
@@ -149,6 +151,7 @@ class Container(Guest):
         )
 
     def report(self, limit: float) -> dict[str, Any] | None:
+        """The file that the observer leaves."""
         path = self.folder / "out/report.json"
         stop = time.monotonic() + limit
         while time.monotonic() < stop and self.process is not None and self.process.poll() is None:
@@ -158,6 +161,7 @@ class Container(Guest):
         return None
 
     def power_off(self) -> None:
+        """Send PID 1 the signal that means poweroff.target."""
         first = self._first()
         if first is not None:
             os.kill(first, signal.SIGRTMIN + 4)
@@ -165,6 +169,7 @@ class Container(Guest):
         self._clear()
 
     def cut(self) -> None:
+        """Kill PID 1, and with it everything in its name space."""
         first = self._first()
         if first is not None:
             os.kill(first, signal.SIGKILL)
@@ -229,6 +234,7 @@ class Machine(Guest):
         run("cp", "--sparse=always", "--reflink=auto", images.disk(suite, debs), self.disk)
 
     def put(self, files: Mapping[str, tuple[bytes, int]]) -> None:
+        """Write into the image through a loop device."""
         if not files:
             return
         root = self.folder / "mounted"
@@ -241,11 +247,12 @@ class Machine(Guest):
             run("umount", root)
 
     def boot(self, plug: Plug) -> None:
+        """Start QEMU."""
         words = ["root=LABEL=guest", "rw", "console=ttyS0", "quiet", "panic=1", "ipv6.disable=1", *plug.words]
         kvm = os.access("/dev/kvm", os.W_OK) and not Path("/sys/module/kvm_pvm").exists()
         if self.clock == "counted":
             # one instruction takes one nanosecond of the guest's time, so figures do not depend on the host's load
-            speed = ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1"]
+            speed = ["-accel", "tcg", "-icount", "shift=0", "-smp", "1"]
         else:
             speed = ["-accel", "kvm" if kvm else "tcg,thread=multi", "-smp", "2"]
         (self.folder / "port").unlink(missing_ok=True)
@@ -276,6 +283,7 @@ class Machine(Guest):
         self._launch(["nsenter", f"--net=/run/netns/{self.lab.inside}", *command])
 
     def report(self, limit: float) -> dict[str, Any] | None:
+        """The line that the observer writes to the virtio port."""
         assert self.process is not None
         stop = time.monotonic() + limit
         self.channel = reach(self.folder / "port", self.process, 20)
@@ -294,6 +302,7 @@ class Machine(Guest):
         return json.loads(data)  # type: ignore[no-any-return]
 
     def power_off(self) -> None:
+        """Tell the observer, which tells systemd."""
         if self.channel is not None:
             self.channel.sendall(b"off\n")
         self._wait(120)

@@ -2,7 +2,8 @@
 """Boot real guests with the packages of this tree inside, and check what became of them.
 
     run.py [--mode container|qemu] [--suite bookworm|trixie] [--debs FOLDER] [--keep FOLDER] [SCENE...]
-    run.py measure [--suite ...] [--runs N]     figures of the agent against a guest without one
+    run.py measure [--suite ...] [--runs N] [WHAT...]
+                                                figures of the agent against a guest without one
     run.py build [--suite ...]                  only build the guests
 
 Needs root. `make deb` makes the packages; tests/guest/setup.sh brings the programs. Exit code 1 if anything was wrong.
@@ -36,7 +37,7 @@ LIMITS = {"container": 120.0, "qemu": 600.0}
 class Stage:
     """Where one scene plays: a lab, a guest, and the record of what was wrong."""
 
-    def __init__(self, scene: str, mode: str, suite: str, debs: list[Path], folder: Path, lab: Lab) -> None:
+    def __init__(self, scene: str, mode: str, suite: str, debs: list[Path], *, folder: Path, lab: Lab) -> None:
         self.scene, self.mode, self.suite, self.debs, self.folder, self.lab = scene, mode, suite, debs, folder, lab
         self.key, self.public = inputs.user_key(folder)
         self.guests = 0
@@ -80,7 +81,7 @@ class Stage:
             self.guest.cut()
         else:
             self._keep(label, report)
-            wrong = check(expect, report, self.keys, self.lab, self.key, self.public)
+            wrong = check(expect, report, self.keys, lab=self.lab, key=self.key, public=self.public)
             self.keys = report["host_keys"]
             self.guest.power_off()
         self.say(label, seconds, wrong)
@@ -115,7 +116,7 @@ def play(scene: str, mode: str, suite: str, debs: list[Path], top: Path) -> bool
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with Lab(folder, container=mode == "container") as lab:
-        stage = Stage(scene, mode, suite, debs, folder, lab)
+        stage = Stage(scene, mode, suite, debs, folder=folder, lab=lab)
         try:
             SCENES[scene](stage)
         except (images.ImageError, subprocess.SubprocessError, OSError, RuntimeError) as error:
@@ -147,9 +148,9 @@ def main() -> int:
     parser.add_argument("--suite", choices=["bookworm", "trixie"], action="append", help="default: bookworm")
     parser.add_argument("--debs", type=Path, default=HERE.parents[1] / "dist", help="where the packages are")
     parser.add_argument("--keep", type=Path, help="where reports and journals go")
-    parser.add_argument("--runs", type=int, default=5, help="of each measurement; the first of them does not count")
+    parser.add_argument("--runs", type=int, default=5, help="of each measurement, after one that does not count")
     parser.add_argument("words", nargs="*", metavar="SCENE", help=f"`measure`, `build`, or {', '.join(SCENES)}")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     suites, debs = given.suite or ["bookworm"], packages(given.debs)
     top = given.keep or Path(tempfile.mkdtemp(prefix="ovfinit-guest-"))
     modes = given.mode or ["container"]
@@ -158,10 +159,13 @@ def main() -> int:
         for suite in suites:
             images.disk(suite, debs)
         return 0
-    if given.words == ["measure"]:
+    if given.words[:1] == ["measure"]:
+        from measure import SCENES as MEASURED
         from measure import measure
 
-        return measure(suites, debs, top, given.runs)
+        if set(given.words[1:]) - set(MEASURED):
+            parser.error(f"measured can be: {', '.join(MEASURED)}")
+        return measure(suites, debs, top, given.runs, given.words[1:] or MEASURED)
     unknown = set(given.words) - set(SCENES)
     if unknown:
         parser.error(f"no such scene: {', '.join(sorted(unknown))}")

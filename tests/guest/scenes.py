@@ -64,7 +64,9 @@ def ec2_slow(stage: Stage) -> None:
 
 def ec2_absent(stage: Stage) -> None:
     """An EC2 machine whose metadata service does not answer; it comes back for the second boot."""
-    stage.boot("absent", Plug(platform="ec2"), Expect("image", None, keys="same", runs=(0, 0), login=False, usable=False))
+    stage.boot(
+        "absent", Plug(platform="ec2"), Expect("image", None, keys="same", runs=(0, 0), login=False, usable=False)
+    )
     stage.lab.serve(stage.ec2("i-1", "ec2c"))
     stage.boot("back", Plug(platform="ec2"), Expect("ec2c", DHCP, source="ec2"))
 
@@ -73,7 +75,9 @@ def ec2_dying(stage: Stage) -> None:
     """The service dies half-way through the first boot, and is whole on the second."""
     tree = stage.ec2("i-1", "ec2d")
     stage.lab.serve(tree, ["--fault", "meta-data/public-keys=reset", "--fault", "user-data=reset"])
-    stage.boot("dying", Plug(platform="ec2"), Expect("image", None, keys="same", runs=(0, 0), login=False, usable=False))
+    stage.boot(
+        "dying", Plug(platform="ec2"), Expect("image", None, keys="same", runs=(0, 0), login=False, usable=False)
+    )
     stage.lab.serve(tree)
     stage.boot("whole", Plug(platform="ec2"), Expect("ec2d", DHCP, source="ec2"))
 
