@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ovfinit.datasource import Deadline
     from ovfinit.host import Host
-    from ovfinit.imds import MetadataService
+    from ovfinit.http import MetadataService
 
 IPV4_URL, IPV6_URL = "http://169.254.169.254", "http://[fd00:ec2::254]"
 TIMEOUT = 50.0

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from ovfinit.guestinfo import Guestinfo
+    from ovfinit.datasource import Guestinfo
     from ovfinit.host import BlockDevice, Host
 
 SEED = "/var/lib/ovfinit/seed/ovf-env.xml"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from ovfinit.nocloud import NoCloud, SeedFile
+    from ovfinit.datasource import NoCloud, SeedFile
 
 FOLDERS = ("/var/lib/ovfinit/seed", "/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net")
 MIB = 1024 * 1024

@@ -1,91 +1,190 @@
-"""The conductor: metadata → plan → apply, stage by stage. Used by the daemon, `plan` and `apply` alike."""
+"""The conductor: configuration, metadata → plan → apply, status. What the commands and the daemon share."""
 
 from __future__ import annotations
 
-from . import handlers
-from .changes import STAGES, Change, RemoveFile, WriteBlock
-from .compare import Step, compare
-from .errors import ChangeError, OvfinitError
-from .ledger import BLOCK
-from .model import Problem
+from time import monotonic
+
+from . import chain, config, plugins, status
+from .changes import STAGES
+from .deadline import Deadline
+from .errors import SourceAbsent, StateError
+from .host import Host
+from .plan import make_plan
 from .record import Record
-from .state import Past, State
+from .spans import STAGE, WAIT, Spans
+from .state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from .config import Config
-    from .host import Host
     from .model import Metadata
+    from .plan import Plan
+
+LOCK_SECONDS = 600.0
 
 
-class Duty(Record):
-    """One handler's part of a plan: its steps, what it had to leave out, or why it cannot be planned at all."""
+class Boot:
+    """The agent on one tree. `wanted` are the (name, location) pairs of `--from`."""
 
-    handler: str
-    steps: Sequence[Step] = ()
-    problems: Sequence[Problem] = ()
-    error: OvfinitError | None = None
+    def __init__(
+        self,
+        root: str = "/",
+        wanted: Sequence[tuple[str, str | None]] = (),
+        config_file: str | None = None,
+        *,
+        lenient: bool = False,
+    ) -> None:
+        self.spans = Spans()
+        self.host = Host(root)
+        self.state = State(self.host)
+        with self.spans.measure("configuration"):
+            self.config: Config = config.load(self.host, config_file, lenient=lenient)
+        if self.config.sources:
+            strange = plugins.strangers(self.host, self.config)
+            if strange and not lenient:
+                raise strange[0]
+            self.config = self.config.with_(errors=(*self.config.errors, *strange))
+        self.wanted = list(wanted)
+        if not self.wanted and self.config.chosen:
+            name, _, location = self.config.chosen.partition(":")
+            self.wanted = [(name, self.host.real(location) if location.startswith("/") else location or None)]
+        self.known = self._known()
+
+    def _known(self) -> Metadata | None:
+        try:
+            return self.state.current()
+        except StateError:
+            # a damaged record is no record: the sources are read anew, and apply writes a whole one
+            return None
+
+    def probe(self, *, network: bool = True, local: bool = True) -> chain.Probe:
+        """Ask the sources."""
+        with self.spans.measure("plugins"):
+            found = plugins.find(self.host, self.config, self.wanted)
+        return chain.probe(self.host, found, named=bool(self.wanted), network=network, local=local, known=self.known)
+
+    def metadata(self) -> Metadata:
+        """What a source gives now. Raises the right SourceError if none does."""
+        found = self.probe()
+        if found.metadata is None:
+            raise found.failure()
+        return found.metadata
+
+    def plan(self, metadata: Metadata) -> Plan:
+        """What applying this metadata would change."""
+        return make_plan(metadata, self.config, self.host, self.state)
+
+    def apply(
+        self,
+        found: chain.Probe,
+        stages: Sequence[str] = STAGES,
+        progress: Callable[[str], None] = lambda _: None,
+        *,
+        more: bool = False,
+    ) -> Report:
+        """Apply what the probe found, publish the status and the log; with `more`, other stages are to follow.
+
+        Raises SourceError when nothing was found, StateError when the state cannot be written; nothing is changed then.
+        """
+        metadata = found.metadata
+        if metadata is None:
+            failure = found.failure()
+            absent = isinstance(failure, SourceAbsent)
+            known = status.summarize(
+                self.known,
+                found.records(),
+                (),
+                stages,
+                # a machine that was customized before is as good as it was
+                errors=() if absent or self.known else (failure,),
+                warnings=(str(failure),) if absent or self.known else (),
+            )
+            if self.host.live:
+                # a tree that nothing was found for stays as it is, to the byte
+                self._publish(known, self.known, [f"source: {failure.message}"])
+            raise failure
+        self._guard(found)
+        with self.spans.measure("lock", WAIT):
+            self.state.lock(Deadline(LOCK_SECONDS))
+        started = monotonic()
+        with self.spans.measure("plan"):
+            plan = self.plan(metadata)
+        from .execution import execute
+
+        outcomes = execute(plan, self.host, self.state, sources=found.records(), stages=stages, progress=progress)
+        failures = {str(error) for outcome in outcomes for error in outcome.errors}
+        warnings = [problem.text for problem in metadata.problems if problem.text not in failures]
+        warnings += [f"{verdict.name}: {verdict.warning}" for verdict in found.verdicts if verdict.warning]
+        warnings += [str(error) for error in self.config.errors]
+        left = more and any(step.due for step in plan.steps() if step.change.stage not in stages)
+        known = status.summarize(
+            metadata,
+            found.records(),
+            outcomes,
+            stages,
+            status=status.RUNNING if left else None,
+            warnings=warnings,
+            spans=self._take_spans(stages, started),
+        )
+        if not more:
+            self._complete(known)
+        lines = [f"source: {metadata.datasource} {metadata.location or ''} instance {metadata.instance_id}"]
+        for outcome in outcomes:
+            lines += [f"{outcome.handler}: changed {target}" for target in outcome.changed]
+            lines += [f"{outcome.handler}: failed: {error}" for error in outcome.errors]
+        lines += [f"warning: {warning}" for warning in known["warnings"]]
+        self._publish(known, metadata, lines)
+        return Report(metadata=metadata, status=known, more=left)
+
+    def _take_spans(self, stages: Sequence[str], started: float) -> list[dict[str, Any]]:
+        """The stretches since the last report, with these stages as one more."""
+        self.spans.add(", ".join(stages), STAGE, started, monotonic() - started)
+        taken, self.spans.records = self.spans.records, []
+        return taken
+
+    def _complete(self, known: dict[str, Any]) -> None:
+        """Add what the earlier stages of the same boot reported."""
+        before = status.read(self.host)
+        if before["status"] != status.RUNNING or before.get("instance_id") != known["instance_id"]:
+            return
+        for name, entry in before.get("handlers", {}).items():
+            now = known["handlers"].get(name)
+            if now is None or now["result"] == "nothing":
+                known["handlers"][name] = entry
+        known["sources"] = known["sources"] or before.get("sources", [])
+        known["spans"] = [*before.get("spans", []), *known["spans"]]
+        known["stages"] = [*before.get("stages", []), *known["stages"]]
+        known["errors"] += [error for error in before.get("errors", []) if error not in known["errors"]]
+        known["warnings"] += [text for text in before.get("warnings", []) if text not in known["warnings"]]
+        if known["errors"]:
+            known["status"] = status.FAILED
+        elif known["warnings"]:
+            known["status"] = status.WARNED
+
+    def _guard(self, found: chain.Probe) -> None:
+        """The source of this machine cannot be asked: no other one takes its place meanwhile."""
+        if self.wanted or self.known is None or found.metadata is None:
+            return
+        if found.metadata.datasource == self.known.datasource:
+            return
+        for verdict in found.verdicts:
+            if verdict.name == self.known.datasource and verdict.verdict in chain.UNKNOWN:
+                raise chain.Probe(None, [verdict]).failure()
+
+    def _publish(self, known: dict[str, Any], metadata: Metadata | None, lines: Sequence[str]) -> None:
+        try:
+            status.publish(self.host, known, metadata)
+            status.log(self.host, lines)
+        except OSError as error:
+            raise StateError(f"cannot be written: {error.strerror}", where=str(error.filename)) from error
 
 
-class Plan(Record):
-    """Everything that is wanted of a machine, beside the machine as it is."""
+class Report(Record):
+    """What a run did."""
 
     metadata: Metadata
-    past: Past
-    duties: Sequence[Duty]
-
-    def steps(self, stages: Sequence[str] = STAGES) -> Iterator[Step]:
-        """The steps of these stages, stage by stage, in the order in which they are applied."""
-        for stage in stages:
-            for duty in self.duties:
-                yield from (step for step in duty.steps if step.change.stage == stage)
-
-
-def make_plan(metadata: Metadata, config: Config, host: Host, state: State) -> Plan:
-    """Ask every duty that is not disabled, then compare. Changes nothing; raises StateError for damaged state."""
-    assert metadata.instance_id is not None
-    past = state.past(metadata.instance_id)
-    duties = []
-    for name in handlers.ORDER:
-        if name not in config.disable:
-            duties.append(_plan_duty(name, metadata, config, host, past))
-    return Plan(metadata, past, (*duties, *_leftovers(duties, config, host, past)))
-
-
-def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: Past) -> Duty:
-    module = __import__(f"ovfinit.handlers.{name}", fromlist=[name])
-    wanted: list[Change] = []
-    problems: list[Problem] = []
-    error: OvfinitError | None = None
-    try:
-        for item in module.changes(metadata, config, host, past):
-            (problems if isinstance(item, Problem) else wanted).append(item)
-        error = _dropped(metadata, name)
-    except OvfinitError as failure:
-        error = failure
-    return Duty(name, tuple(compare(change, host, past) for change in wanted), tuple(problems), error)
-
-
-def _leftovers(duties: Sequence[Duty], config: Config, host: Host, past: Past) -> Iterator[Duty]:
-    """Files and blocks of ours that nobody wants any more go; a duty that failed or is disabled keeps its own."""
-    settled = {duty.handler for duty in duties if duty.error is None}
-    wanted = {step.change.target for duty in duties for step in duty.steps}
-    for path, handler in past.wanted_by.items():
-        if path in wanted or handler not in settled or handler in config.disable or not past.written.get(path):
-            continue
-        change: Change
-        change = RemoveFile(handler, path) if past.written[path] != BLOCK else WriteBlock(handler, path)
-        step = compare(change, host, past)
-        if step.action != "none" or step.kept:
-            yield Duty(handler, (step,))
-
-
-def _dropped(metadata: Metadata, handler: str) -> ChangeError | None:
-    """Why a duty counts as failed although its plan worked: the value it exists for could not be used."""
-    field = {"hostname": "hostname", "network": "network", "users": "public_keys"}.get(handler)
-    for problem in metadata.problems:
-        if problem.field == field and not getattr(metadata, field):
-            return ChangeError(f"{problem.field}: {problem.message}", where=problem.where)
-    return None
+    status: dict[str, Any]
+    more: bool

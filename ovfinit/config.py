@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from .formats.yamltext import Document
     from .host import Host
-    from .yamltext import Document
 
 LIMIT = 1024 * 1024
 WEEK = 7 * 24 * 3600
@@ -66,8 +66,9 @@ class Config(Record):
     """All settings, complete with defaults.
 
     `datasources`: names in the order of asking, None for the order as shipped. `sources`: each source's own settings
-    by its name, `places` where each of these stands. `disable`: duties that are left alone. `chosen`: `NAME[:LOCATION]` of the kernel command line.
-    `errors`: files that could not be used, when loading was told to go on.
+    by its name, `places` where each of these stands. `disable`: duties that are left alone. `chosen`:
+    `NAME[:LOCATION]` of the kernel command line. `errors`: files that could not be used, when loading was told to go
+    on.
     """
 
     datasources: Sequence[str] | None = None
@@ -162,7 +163,7 @@ def _parse(content: bytes, path: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The settings, and where each of those stands that a datasource must know."""
     if all(not line.strip() or line.lstrip().startswith(b"#") for line in content.splitlines()):
         return {}, {}
-    from .yamltext import load as load_yaml
+    from .formats.yamltext import load as load_yaml
 
     try:
         document = load_yaml(content, path)

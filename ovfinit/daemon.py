@@ -11,14 +11,14 @@ import os
 import sys
 
 from . import status
+from .boot import Boot
 from .changes import FINAL, LOCAL, NETWORK
 from .deadline import Deadline
 from .errors import OvfinitError, SourceAbsent, StateError
-from .gates import Gates
-from .run import Run
 from .spans import WAIT
 from .standby import switched_off
-from .systemd import APPLIED, ERROR, FAILED, INFO, NO_SOURCE, READY, WARNING, journal, notify
+from .system.gates import Gates
+from .system.systemd import APPLIED, ERROR, FAILED, INFO, NO_SOURCE, READY, WARNING, journal, notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ NO_SOURCE_CODE = 4
 def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_file: str | None = None) -> int:
     """Run the boot's stages; returns 0, 1 if a duty failed, 4 if no datasource has anything for this machine."""
     try:
-        return Daemon(Run(root, wanted, config_file, lenient=True)).run()
+        return Daemon(Boot(root, wanted, config_file, lenient=True)).run()
     except OvfinitError as error:
         sys.stderr.write(f"ovfinit: {error}\n")
         journal(str(error), FAILED, ERROR, code=error.code)
@@ -48,7 +48,7 @@ def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_
 class Daemon:
     """One boot."""
 
-    def __init__(self, agent: Run) -> None:
+    def __init__(self, agent: Boot) -> None:
         self.agent = agent
         self.host = agent.host
         self.managed = "NOTIFY_SOCKET" in os.environ and self.host.live
@@ -92,7 +92,7 @@ class Daemon:
     def _settle(self) -> None:
         if not self.host.live:
             return
-        from .devices import settle
+        from .system.devices import settle
 
         with self.agent.spans.measure("devices", WAIT):
             pending = settle(self.host, Deadline(DEVICE_SECONDS))
@@ -134,7 +134,7 @@ class Daemon:
 
     def _network(self) -> bool:
         """The network stage; returns whether a final stage is due."""
-        from .uplink import wait
+        from .system.uplink import wait
 
         if self.host.live:
             with self.agent.spans.measure("network", WAIT):
@@ -209,7 +209,7 @@ class Daemon:
     def _closing(self) -> None:
         if not self.host.live:
             return
-        from .console import fingerprints, say
+        from .system.console import fingerprints, say
 
         known = status.read(self.host)
         name = (self.host.text("/etc/hostname") or "").strip() or "this machine"

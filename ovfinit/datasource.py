@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .environment import Environment
-    from .guestinfo import Guestinfo
+    from .formats.environment import Environment
+    from .formats.guestinfo import Guestinfo as Guestinfo
+    from .formats.nocloud import NoCloud as NoCloud
+    from .formats.nocloud import SeedFile as SeedFile
+    from .formats.yamltext import Document
     from .host import Host
     from .model import Metadata
-    from .nocloud import NoCloud
-    from .yamltext import Document
 
 __all__ = [
     "Datasource",
@@ -100,7 +101,7 @@ def yaml_document(text: bytes | str, where: str) -> Document:
 
     Raises InputError with `where:line:column` for what is malformed, doubled or out of bounds.
     """
-    from .yamltext import load
+    from .formats.yamltext import load
 
     return load(text, where)
 
@@ -110,20 +111,20 @@ def ovf_environment(data: bytes, where: str) -> Environment:
 
     Raises InputError with `where:line:column` for what is malformed, hostile or out of bounds.
     """
-    from .environment import parse
+    from .formats.environment import parse
 
     return parse(data, where)
 
 
 def guestinfo(host: Host, deadline: Deadline) -> Guestinfo:
     """Ask VMware's hypervisor for the guestinfo variables; see `ovfinit.guestinfo`, which is imported only now."""
-    from .guestinfo import Guestinfo as Reader
+    from .formats.guestinfo import Guestinfo as Reader
 
     return Reader(host, deadline)
 
 
 def nocloud() -> NoCloud:
     """The files of a NoCloud seed turned into metadata; see `ovfinit.nocloud`, which is imported only now."""
-    from .nocloud import NoCloud as Seeds
+    from .formats.nocloud import NoCloud as Seeds
 
     return Seeds()

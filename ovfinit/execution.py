@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .apply import Done
-    from .boot import Plan
     from .compare import Step
     from .host import Host
+    from .plan import Plan
     from .state import State
 
 

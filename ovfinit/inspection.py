@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .yamltext import Document
+    from .formats.yamltext import Document
 
 LIMIT = 16 * 1024 * 1024
 NETWORK_KEYS = {"version", "ethernets", "bonds", "bridges", "vlans", "renderer", "config"}
@@ -131,7 +131,7 @@ def _as_text(kind: str, path: str) -> list[str]:
             return _interpreter(content, path)
         return [f"{path}: {found or 'no known type'}: only #! scripts are run"]
     from .config import check
-    from .yamltext import load
+    from .formats.yamltext import load
 
     document = load(content, path)
     value = document.value

@@ -76,7 +76,7 @@ class PythonPlugin(Datasource):
             answer = source.read(host, deadline)
             if not isinstance(answer, Metadata):
                 raise self._wrong("read", "Metadata", answer, source)
-            from .typed import typed
+            from .normalize.typed import typed
 
             try:
                 # wrong types are found while we still know whom to blame
@@ -145,7 +145,7 @@ class ExecutablePlugin(Datasource):
             raise SourceAbsent(said or "read says there is nothing", where=self.path)
         if status != 0:
             raise SourceUnreachable(f"read ended with {status}: {said or 'no message'}", where=self.path)
-        from .typed import typed
+        from .normalize.typed import typed
 
         try:
             return typed(document.from_plugin(json.loads(output), self.path))

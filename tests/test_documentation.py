@@ -16,7 +16,7 @@ from ovfinit.cli import COMMANDS
 from ovfinit.cli.metadata import NoSuchKey
 from ovfinit.document import public
 from ovfinit.model import Metadata
-from ovfinit.properties import TABLE
+from ovfinit.normalize.properties import TABLE
 
 CHECKOUT = Path(__file__).parents[1]
 DOCUMENTS = [CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((CHECKOUT / "docs").glob("*.md"))

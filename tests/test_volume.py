@@ -16,8 +16,8 @@ import pytest
 
 from ovfinit import volume
 from ovfinit.errors import InputError
-from ovfinit.iso9660 import contents
-from ovfinit.medium import Medium
+from ovfinit.volume.iso9660 import contents
+from ovfinit.volume.medium import Medium
 
 LIMIT = 1024 * 1024
 NAMES = ("meta-data", "user-data", "vendor-data", "network-config")

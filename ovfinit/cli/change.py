@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from ..boot import LOCK_SECONDS, Boot
 from ..changes import FINAL, STAGES
 from ..deadline import Deadline
-from ..run import LOCK_SECONDS, Run
 from .output import RESULTS, Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ..boot import Plan
     from ..compare import Step
     from ..model import Metadata
+    from ..plan import Plan
 
 DESCRIPTION = {
     "plan": "Show what applying would change on this machine, as a diff. Changes nothing.",
@@ -39,12 +39,12 @@ def run(name: str, options: Namespace) -> int:
     output = Output(options)
     if name == "undo":
         return _undo(options, output)
-    agent = Run(options.root, options.wanted, options.config)
+    agent = Boot(options.root, options.wanted, options.config)
     stages = (options.stage,) if options.stage else STAGES
     return _plan(agent, stages, output) if name == "plan" else _apply(agent, stages, output)
 
 
-def _plan(agent: Run, stages: tuple[str, ...], output: Output) -> int:
+def _plan(agent: Boot, stages: tuple[str, ...], output: Output) -> int:
     metadata = agent.metadata()
     plan = agent.plan(metadata)
     steps = list(plan.steps(stages))
@@ -123,7 +123,7 @@ def _diff(step: Step) -> list[str]:
     ]
 
 
-def _apply(agent: Run, stages: tuple[str, ...], output: Output) -> int:
+def _apply(agent: Boot, stages: tuple[str, ...], output: Output) -> int:
     found = agent.probe()
     report = agent.apply(found, stages, output.progress)
     output.progress_end()

@@ -73,9 +73,9 @@ class Known(Record):
 
 def _get(options: Namespace, *, secrets: bool) -> Known:
     """What was applied here; with --from, or where nothing was, what the sources say now."""
-    from ..run import Run
+    from ..boot import Boot
 
-    agent = Run(options.root, options.wanted, options.config)
+    agent = Boot(options.root, options.wanted, options.config)
     if not options.wanted and agent.known is not None:
         stored = agent.state.read(f"{agent.state.folder(agent.known.instance_id or '')}/metadata.json") or {}
         problems = [problem.text for problem in agent.known.problems]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..model import Nic
-    from ..properties import Names
+    from ..normalize.properties import Names
 
 NOTHING = ("00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff")
 WORDS = 64

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ exec chroot {place}/root /bin/sh -c '{command}'
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
+def machine(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
     """Runs a shell command as root of a machine that has a host name, a file system and processes of its own."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
@@ -118,11 +118,11 @@ def machine(tmp_path: Path) -> Iterator[Callable[[str], subprocess.CompletedProc
 
     if call("true").returncode != 0:
         pytest.skip("machines cannot be made here")
-    yield call
+    return call
 
 
 def test_scripts_run_on_a_real_machine(machine: Any, tmp_path: Path) -> None:
-    """On the machine itself scripts run once, in a session of their own; exit codes are told, output goes to the log."""
+    """On the machine itself scripts run once, in a session of their own; exit codes are told, output is logged."""
     own = tmp_path / "data"
     vendor = "#!/bin/sh\necho vendor was here\nexit 3\n"
     user = "#!/bin/sh\necho run >> /tmp/runs\necho out; echo err >&2; pwd; id -un; cat\n"

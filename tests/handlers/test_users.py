@@ -47,7 +47,7 @@ def kinds(changes: list[Change | Problem], kind: type) -> list[Any]:
 
 
 def test_default_user(root: Path) -> None:
-    """The default user has the distribution's name, its keys are its own, root's only say whom to take, sudo is free."""
+    """The user has the distribution's name and the keys; root's only say whom to take; sudo is free."""
     changes = wanted(root, public_keys=[KEY])
     assert changes[0] == EnsureUser("users", "debian", gecos="Debian", groups=UserConfig().groups)
     assert changes[1] == AuthorizeKeys("users", "/home/debian/.ssh/authorized_keys", user="debian", lines=(KEY,))
@@ -138,7 +138,7 @@ def test_unusable_passwords(root: Path, password: str) -> None:
 
 
 def test_sudo_rule(root: Path) -> None:
-    """visudo accepts the rule and would refuse a wrong one before it takes its place; no rule, no file."""
+    """The rule passes visudo, which looks at it before it takes its place; without a rule there is no file."""
     file = kinds(wanted(root), WriteFile)[0]
     assert (file.mode, file.check) == (0o440, ("visudo", "-cf"))
     assert not kinds(wanted(root, Config(default_user=UserConfig(sudo=""))), WriteFile)

@@ -4,7 +4,7 @@ import pytest
 
 from ovfinit.model import Nic
 from ovfinit.network.properties import from_properties, prefix_length
-from ovfinit.properties import TABLE, Names
+from ovfinit.normalize.properties import TABLE, Names
 
 NICS = (Nic("00:50:56:00:00:01"), Nic("00:50:56:00:00:02"))
 

@@ -11,8 +11,8 @@ import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .deadline import Deadline
-    from .host import Host
+    from ..deadline import Deadline
+    from ..host import Host
 
 KERNEL, UDEV = 1, 2
 PROTOCOL = 15

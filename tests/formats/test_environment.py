@@ -2,8 +2,8 @@
 
 import pytest
 
-from ovfinit.environment import parse
 from ovfinit.errors import InputError
+from ovfinit.formats.environment import parse
 
 OPEN = '<Environment xmlns="http://schemas.dmtf.org/ovf/environment/1" xmlns:oe="http://schemas.dmtf.org/ovf/environment/1"'
 

@@ -10,15 +10,15 @@ import errno
 import os
 import select
 
-from .errors import SourceInvalid
-from .record import Record
+from ..errors import SourceInvalid
+from ..record import Record
 from .wire import CONNECT, DENIED, RESET, TIMEOUT, Broken, Connection, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .deadline import Deadline
+    from ..deadline import Deadline
 
     Target = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 

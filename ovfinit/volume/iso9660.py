@@ -6,8 +6,8 @@ directories, so a boot can ask what a disc is without paying for what is on it.
 
 from __future__ import annotations
 
-from .errors import InputError
-from .record import Record
+from ..errors import InputError
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

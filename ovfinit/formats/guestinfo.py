@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 
-from .digest import digest
-from .errors import InputError, SourceInvalid, SourceUnreachable
-from .model import Problem
-from .userdata.content import decode, decode_document
+from ..digest import digest
+from ..errors import InputError, SourceInvalid, SourceUnreachable
+from ..model import Problem
+from ..userdata.content import decode, decode_document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .deadline import Deadline
-    from .host import Host
-    from .model import Metadata
+    from ..deadline import Deadline
+    from ..host import Host
+    from ..model import Metadata
 
 PREFIX = "guestinfo"
 VARIABLES = ("ovfEnv", "metadata", "userdata", "vendordata")

@@ -7,10 +7,10 @@ attribute and a prefix that is bound to something else, or to nothing, are accep
 
 from __future__ import annotations
 
-from .errors import InputError
-from .model import Nic, Problem, Secret
-from .properties import OWNER, secret
-from .record import Record
+from ..errors import InputError
+from ..model import Nic, Problem, Secret
+from ..normalize.properties import OWNER, secret
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import errno
 import os
 import stat
 
-from .digest import sha256
-from .errors import InputError
+from ..digest import sha256
+from ..errors import InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ admin's plugin is checked in its own process first): nothing is decoded or repor
 
 from __future__ import annotations
 
-from .digest import digest
-from .errors import InputError, SourceInvalid
+from ..digest import digest
+from ..errors import InputError, SourceInvalid
+from ..model import Metadata, Problem, Secret
 from .hostname import settle
-from .model import Metadata, Problem, Secret
 from .properties import OWNER, Names, merged, secret
 from .public_keys import read as read_keys
 from .typed import typed
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from .host import Host
+    from ..host import Host
 
 PAYLOAD = 16 * 1024 * 1024
 ID_LENGTH = 255
@@ -133,7 +133,7 @@ class _Work:
             if not _blank(value)
         }
         if fields["network"] is None and any(nic.dhcp4 or nic.dhcp6 or nic.addresses for nic in fields["nics"]):
-            from .network.imds import from_nics
+            from ..network.imds import from_nics
 
             fields["network"] = from_nics(fields["nics"])
         gone = {f"properties.{key}" for key in self._given.properties if key not in properties}
@@ -169,7 +169,7 @@ class _Work:
                 self._use(field, name)
 
     def _take_payload(self, names: Names, field: str) -> None:
-        from .userdata.content import decode, sniff
+        from ..userdata.content import decode, sniff
 
         for name in names.find(field, self._table)[:1]:
             value = self._given.properties[name]
@@ -199,7 +199,7 @@ class _Work:
         self._joined = bool(texts)
 
     def _take_network(self, names: Names, values: Mapping[str, str | Secret], host: Host) -> None:
-        from .network.properties import from_properties
+        from ..network.properties import from_properties
 
         for name in names.find("network", self._table)[:1]:
             try:
@@ -254,9 +254,9 @@ def _bounded(payload: bytes, field: str) -> bytes:
 
 def _network(text: str, name: str) -> Mapping[str, Any]:
     """The mapping in a network-config property: YAML, or the base64 of it, with or without its `network:` key."""
+    from ..formats.yamltext import load
+    from ..userdata.content import decode_document
     from .typed import network
-    from .userdata.content import decode_document
-    from .yamltext import load
 
     document = load(decode_document(text), name)
     if not isinstance(document.value, dict):

@@ -10,17 +10,17 @@ from __future__ import annotations
 from _thread import allocate_lock
 from time import monotonic
 
+from ..errors import SourceError, SourceInvalid, SourceUnreachable
+from ..model import Secret
 from .endpoint import Endpoint, connect
-from .errors import SourceError, SourceInvalid, SourceUnreachable
-from .http import ABSENT, AGAIN, AGENT, REFUSED, VALUE, Backoff, explained, retry_after, text_lines, verdict
-from .model import Secret
+from .policy import ABSENT, AGAIN, AGENT, REFUSED, VALUE, Backoff, explained, retry_after, text_lines, verdict
 from .wire import CONNECT, DENIED, MALFORMED, RESET, STALE, TIMEOUT, TOO_LARGE, TRUNCATED, Broken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .deadline import Deadline
+    from ..deadline import Deadline
     from .wire import Answer, Connection
 
 V1, V2, UNKNOWN = "1", "2", "unknown"

@@ -7,9 +7,9 @@ in meta-data the first one wins, of a whole file the last one.
 
 from __future__ import annotations
 
-from .errors import SourceInvalid
-from .model import Metadata, Problem
-from .record import Record
+from ..errors import SourceInvalid
+from ..model import Metadata, Problem
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

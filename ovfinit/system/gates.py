@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import select
 
-from .paths import RUN
+from ..paths import RUN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .deadline import Deadline
-    from .host import Host
+    from ..deadline import Deadline
+    from ..host import Host
 
 NETWORK = f"{RUN}/network"
 FIFO = f"{RUN}/final"

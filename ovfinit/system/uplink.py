@@ -7,8 +7,8 @@ import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .deadline import Deadline
-    from .host import Host
+    from ..deadline import Deadline
+    from ..host import Host
 
 # rtnetlink(7): groups of link, IPv4 address and route, IPv6 address and route
 GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400

@@ -6,8 +6,8 @@ there, so the names of its fields are given.
 
 from __future__ import annotations
 
-from .errors import InputError
-from .record import Record
+from ..errors import InputError
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

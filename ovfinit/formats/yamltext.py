@@ -9,7 +9,7 @@ stay text, as in the YAML 1.2 core schema (10.3).
 
 from __future__ import annotations
 
-from .errors import InputError
+from ..errors import InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ Used for metadata services only; `ovfinit.http` says why, and holds the policy. 
 
 from __future__ import annotations
 
-from .record import Record
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Mapping
 
-    from .deadline import Deadline
+    from ..deadline import Deadline
 
 HEAD_LIMIT = 16 * 1024
 ERROR_BODY_LIMIT = 64 * 1024

@@ -6,8 +6,8 @@ number as a property's value, a network mapping below its `network:` key.
 
 from __future__ import annotations
 
-from .errors import InputError, SourceInvalid
-from .model import Metadata, Nic, Problem, Secret
+from ..errors import InputError, SourceInvalid
+from ..model import Metadata, Nic, Problem, Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

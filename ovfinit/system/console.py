@@ -6,13 +6,13 @@ import os
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 
-from .digest import sha256
+from ..digest import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .host import Host
+    from ..host import Host
 
 DEVICE = "/dev/console"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ovfinit.errors import InputError
-from ovfinit.yamltext import MAX_BYTES, MAX_NODES, load
+from ovfinit.formats.yamltext import MAX_BYTES, MAX_NODES, load
 
 # each alias is nine of the one before: a billion texts in a few hundred bytes
 BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -148,7 +148,7 @@ sys.modules['yaml._yaml'] = None
 import yaml
 assert not hasattr(yaml, 'CSafeLoader')
 from ovfinit.errors import InputError
-from ovfinit.yamltext import load
+from ovfinit.formats.yamltext import load
 d = load('a: 0644\\nb: [x, {c: 52:54:00:12:34:56}]\\n', 'F')
 assert d.value == {'a': 420, 'b': ['x', {'c': '52:54:00:12:34:56'}]}, d.value
 assert d.where('b', 1, 'c') == 'F:2:12', d.where('b', 1, 'c')

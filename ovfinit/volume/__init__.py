@@ -5,9 +5,9 @@ Only files in the root directory, by name: that is where OVF environments and No
 
 from __future__ import annotations
 
-from .errors import InputError
+from ..errors import InputError
+from ..record import Record
 from .medium import Medium, NoMedium
-from .record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ or `_` is written. In a table `{n}` stands for the number of a network adapter a
 
 from __future__ import annotations
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

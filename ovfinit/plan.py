@@ -1,0 +1,91 @@
+"""The plan: what every duty wants of a machine, beside the machine as it is. Making one changes nothing."""
+
+from __future__ import annotations
+
+from . import handlers
+from .changes import STAGES, Change, RemoveFile, WriteBlock
+from .compare import Step, compare
+from .errors import ChangeError, OvfinitError
+from .ledger import BLOCK
+from .model import Problem
+from .record import Record
+from .state import Past, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .config import Config
+    from .host import Host
+    from .model import Metadata
+
+
+class Duty(Record):
+    """One handler's part of a plan: its steps, what it had to leave out, or why it cannot be planned at all."""
+
+    handler: str
+    steps: Sequence[Step] = ()
+    problems: Sequence[Problem] = ()
+    error: OvfinitError | None = None
+
+
+class Plan(Record):
+    """Everything that is wanted of a machine, beside the machine as it is."""
+
+    metadata: Metadata
+    past: Past
+    duties: Sequence[Duty]
+
+    def steps(self, stages: Sequence[str] = STAGES) -> Iterator[Step]:
+        """The steps of these stages, stage by stage, in the order in which they are applied."""
+        for stage in stages:
+            for duty in self.duties:
+                yield from (step for step in duty.steps if step.change.stage == stage)
+
+
+def make_plan(metadata: Metadata, config: Config, host: Host, state: State) -> Plan:
+    """Ask every duty that is not disabled, then compare. Changes nothing; raises StateError for damaged state."""
+    assert metadata.instance_id is not None
+    past = state.past(metadata.instance_id)
+    duties = []
+    for name in handlers.ORDER:
+        if name not in config.disable:
+            duties.append(_plan_duty(name, metadata, config, host, past))
+    return Plan(metadata, past, (*duties, *_leftovers(duties, config, host, past)))
+
+
+def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: Past) -> Duty:
+    module = __import__(f"ovfinit.handlers.{name}", fromlist=[name])
+    wanted: list[Change] = []
+    problems: list[Problem] = []
+    error: OvfinitError | None = None
+    try:
+        for item in module.changes(metadata, config, host, past):
+            (problems if isinstance(item, Problem) else wanted).append(item)
+        error = _dropped(metadata, name)
+    except OvfinitError as failure:
+        error = failure
+    return Duty(name, tuple(compare(change, host, past) for change in wanted), tuple(problems), error)
+
+
+def _leftovers(duties: Sequence[Duty], config: Config, host: Host, past: Past) -> Iterator[Duty]:
+    """Files and blocks of ours that nobody wants any more go; a duty that failed or is disabled keeps its own."""
+    settled = {duty.handler for duty in duties if duty.error is None}
+    wanted = {step.change.target for duty in duties for step in duty.steps}
+    for path, handler in past.wanted_by.items():
+        if path in wanted or handler not in settled or handler in config.disable or not past.written.get(path):
+            continue
+        change: Change
+        change = RemoveFile(handler, path) if past.written[path] != BLOCK else WriteBlock(handler, path)
+        step = compare(change, host, past)
+        if step.action != "none" or step.kept:
+            yield Duty(handler, (step,))
+
+
+def _dropped(metadata: Metadata, handler: str) -> ChangeError | None:
+    """Why a duty counts as failed although its plan worked: the value it exists for could not be used."""
+    field = {"hostname": "hostname", "network": "network", "users": "public_keys"}.get(handler)
+    for problem in metadata.problems:
+        if problem.field == field and not getattr(metadata, field):
+            return ChangeError(f"{problem.field}: {problem.message}", where=problem.where)
+    return None
