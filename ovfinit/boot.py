@@ -60,11 +60,11 @@ class Boot:
             # a damaged record is no record: the sources are read anew, and apply writes a whole one
             return None
 
-    def probe(self, *, network: bool = True, local: bool = True) -> chain.Probe:
-        """Ask the sources."""
+    def probe(self, *, network: bool = True) -> chain.Probe:
+        """Ask the sources; without a network, those that need one are only asked whether this is their platform."""
         with self.spans.measure("plugins"):
             found = plugins.find(self.host, self.config, self.wanted)
-        return chain.probe(self.host, found, named=bool(self.wanted), network=network, local=local, known=self.known)
+        return chain.probe(self.host, found, named=bool(self.wanted), network=network, known=self.known)
 
     def metadata(self) -> Metadata:
         """What a source gives now. Raises the right SourceError if none does."""

@@ -89,7 +89,6 @@ def probe(
     *,
     named: bool = False,
     network: bool = True,
-    local: bool = True,
     known: Metadata | None = None,
     seconds: float = READ_SECONDS,
 ) -> Probe:
@@ -99,8 +98,7 @@ def probe(
         host: the machine, or the tree that poses as one.
         found: the plugins in order; local ones are asked first whatever their place.
         named: the caller named them, so a source is read even if it does not recognise its platform.
-        network: whether sources that need the network may be asked.
-        local: whether the others may be.
+        network: whether sources that need the network may be asked by now.
         known: what was applied last; an unchanged source is recognised without reading it again.
         seconds: how long each source may take.
     """
@@ -109,10 +107,6 @@ def probe(
     ]
     verdicts: list[Verdict] = []
     for plugin in order:
-        if plugin.source is not None and not (network if plugin.source.needs_network else local):
-            reason = "needs the network" if plugin.source.needs_network else "was asked before"
-            verdicts.append(Verdict(plugin.name, NOT_ASKED, reason, plugin.origin))
-            continue
         start = monotonic()
         reused = False
         metadata: Metadata | None = None
@@ -120,13 +114,15 @@ def probe(
             if plugin.source is None:
                 raise plugin.error or PluginError("cannot be used", where=plugin.origin)
             not_here = _detect(plugin.source, host, named=named)
-            where: str | None
-            if not_here is None:
+            where: str | None = None
+            if not_here is not None:
+                verdict, reason = NOT_HERE, not_here
+            elif plugin.source.needs_network and not network:
+                verdict, reason = NOT_ASKED, "is asked once there is a network"
+            else:
                 metadata, reused = _read(plugin.source, host, known, seconds)
                 reason = "unchanged since it was read" if reused else "has metadata for this machine"
                 verdict, where = CHOSEN, metadata.location
-            else:
-                verdict, reason, where = NOT_HERE, not_here, None
         except OvfinitError as error:
             verdict, reason = _sort(error), error.message
             where = error.where or (plugin.source.location if plugin.source else None)

@@ -12,6 +12,7 @@ import sys
 
 from . import status
 from .boot import Boot
+from .chain import NOT_ASKED, UNREACHABLE
 from .changes import FINAL, LOCAL, NETWORK
 from .deadline import Deadline
 from .errors import OvfinitError, SourceAbsent, StateError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 DEVICE_SECONDS = 10.0
 NETWORK_SECONDS = 120.0
+KNOWN_SECONDS = 5.0
 FINAL_SECONDS = 900.0
 WATCHDOG_SECONDS = 30.0
 NO_SOURCE_CODE = 4
@@ -38,11 +40,11 @@ def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_
     """Run the boot's stages; returns 0, 1 if a duty failed, 4 if no datasource has anything for this machine."""
     try:
         return Daemon(Boot(root, wanted, config_file, lenient=True)).run()
-    except OvfinitError as error:
+    except (OvfinitError, OSError) as error:
         sys.stderr.write(f"ovfinit: {error}\n")
-        journal(str(error), FAILED, ERROR, code=error.code)
+        journal(str(error), FAILED, ERROR, code=getattr(error, "code", "system"))
         notify("READY=1")
-        return error.exit_code
+        return getattr(error, "exit_code", 1)
 
 
 class Daemon:
@@ -69,13 +71,15 @@ class Daemon:
             journal(str(error), FAILED, WARNING, code=error.code)
         self._settle()
         found = self.agent.probe(network=False)
-        network = found.metadata is None and self._network_wanted(found)
+        # a source of the network recognises its platform, or a local one could not say without it
+        open_questions = any(verdict.verdict in (NOT_ASKED, UNREACHABLE) for verdict in found.verdicts)
+        network = found.metadata is None and open_questions
         later = network
         if found.metadata is not None:
             later = self._apply(found, (LOCAL, NETWORK), more=True)
         elif network:
             self._open_a_way()
-        elif found.metadata is None:
+        else:
             self._nothing(found)
         if self.gates is not None:
             self.gates.close(network=network, final=later)
@@ -99,25 +103,6 @@ class Daemon:
         if pending is not None:
             journal(f"Went on without a device: {pending}", FAILED, WARNING)
 
-    def _network_wanted(self, found: Probe) -> bool:
-        """Whether a source that needs the network recognises this machine, or a local one could not say without."""
-        from .chain import UNREACHABLE
-
-        if any(verdict.verdict == UNREACHABLE for verdict in found.verdicts):
-            return True
-        from .plugins import find
-
-        for plugin in find(self.host, self.agent.config, self.agent.wanted):
-            source = plugin.source
-            if source is None or not source.needs_network:
-                continue
-            try:
-                if self.agent.wanted or source.detect(self.host).answer == "yes":
-                    return True
-            except OvfinitError as error:
-                journal(str(error), FAILED, WARNING, code=error.code)
-        return False
-
     def _open_a_way(self) -> None:
         """Only the network can tell who we are: see that something brings it up."""
         if not self.managed:
@@ -136,6 +121,7 @@ class Daemon:
         """The network stage; returns whether a final stage is due."""
         from .system.uplink import wait
 
+        self._let_in_later()
         if self.host.live:
             with self.agent.spans.measure("network", WAIT):
                 routed = wait(self.host, Deadline(NETWORK_SECONDS))
@@ -158,6 +144,16 @@ class Daemon:
         if self.gates is not None:
             self.gates.open_network()
         return later
+
+    def _let_in_later(self) -> None:
+        """A machine that was customized before lets its users in after a while: its source may be gone for good."""
+        if self.gates is None or self.agent.known is None:
+            return
+        from threading import Timer
+
+        timer = Timer(KNOWN_SECONDS, self.gates.open_network)
+        timer.daemon = True
+        timer.start()
 
     def _final(self) -> None:
         """The final stage, once the rest of the boot is there."""

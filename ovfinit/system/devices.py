@@ -5,9 +5,10 @@ Kernel and udev announce devices over netlink (NETLINK_KOBJECT_UEVENT); each eve
 
 from __future__ import annotations
 
-import os
 import select
 import socket
+
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +17,20 @@ if TYPE_CHECKING:
 
 KERNEL, UDEV = 1, 2
 PROTOCOL = 15
+SURE, UNSURE = 10.0, 2.0
 # PCI classes of controllers that an optical drive or a disk may hang on: SCSI, IDE, SATA, virtio-blk
 STORAGE = ("0x0100", "0x0101", "0x0106", "0x0180")
 
 
+class Pending(Record):
+    """A device that is still coming up; `patience` is for how many seconds of silence the sign is believed."""
+
+    reason: str
+    patience: float
+
+
 def settle(host: Host, deadline: Deadline) -> str | None:
-    """Wait until no device is pending; returns what is still pending at the deadline, None if nothing is.
+    """Wait until no device is pending; returns what still is at the deadline, None if nothing is.
 
     Subscribing comes before looking, so that no event falls between the two.
     """
@@ -29,30 +38,43 @@ def settle(host: Host, deadline: Deadline) -> str | None:
         return None
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, PROTOCOL) as events:
         events.bind((0, KERNEL | UDEV))
-        while (reason := pending(host)) is not None:
-            ready, _, _ = select.select([events], [], [], deadline.remaining())
+        while (found := pending(host)) is not None:
+            ready, _, _ = select.select([events], [], [], min(deadline.remaining(), found.patience))
             if not ready:
-                return reason
-            events.recv(8192)
+                return found.reason
+            try:
+                events.recv(8192)
+            except OSError:
+                continue  # ENOBUFS: more events than fit, as during coldplug; we look again anyway
     return None
 
 
-def pending(host: Host) -> str | None:
-    """Which device is still coming up, in words; None if none is, or if nobody manages devices here (containers)."""
+def pending(host: Host) -> Pending | None:
+    """Which device is still coming up; None if none is, or if nobody manages devices here (containers).
+
+    A disk controller without a driver, or a drive without its node, may stay so for good in an image that lacks the
+    module, hence the short patience. libata says itself whether it has looked yet (ata_class_names: unknown).
+    """
     if not host.exists("/run/udev/control"):
         return None
-    for name in host.listing("/sys/bus/pci/devices"):
-        base = f"/sys/bus/pci/devices/{name}"
-        kind = (host.text(f"{base}/class", 64) or "").strip()
-        if kind.startswith(STORAGE) and not host.exists(f"{base}/driver") and host.exists("/run/udev/queue"):
-            return f"storage controller {name} has no driver yet"
+    for name in host.listing("/sys/class/ata_device"):
+        if _word(host, f"/sys/class/ata_device/{name}/class") == "unknown":
+            return Pending(f"ATA device {name} is still being looked for", SURE)
     for name in host.listing("/sys/bus/scsi/devices"):
         base = f"/sys/bus/scsi/devices/{name}"
-        if (host.text(f"{base}/type", 64) or "").strip() == "5" and not host.listing(f"{base}/block"):
-            return f"optical drive {name} has no device yet"
+        if _word(host, f"{base}/type") == "5" and not host.listing(f"{base}/block"):
+            return Pending(f"optical drive {name} has no device yet", UNSURE)
+    for name in host.listing("/sys/bus/pci/devices"):
+        base = f"/sys/bus/pci/devices/{name}"
+        coming = host.exists("/run/udev/queue") or not host.exists(f"/run/udev/data/+pci:{name}")
+        if _word(host, f"{base}/class").startswith(STORAGE) and not host.exists(f"{base}/driver") and coming:
+            return Pending(f"storage controller {name} has no driver yet", UNSURE)
     for name in host.listing("/sys/class/net"):
         base = f"/sys/class/net/{name}"
-        index = (host.text(f"{base}/ifindex", 64) or "").strip()
-        if host.exists(f"{base}/device") and not os.path.exists(host.real(f"/run/udev/data/n{index}")):
-            return f"interface {name} has not got its final name yet"
+        if host.exists(f"{base}/device") and not host.exists(f"/run/udev/data/n{_word(host, f'{base}/ifindex')}"):
+            return Pending(f"interface {name} has not got its final name yet", SURE)
     return None
+
+
+def _word(host: Host, path: str) -> str:
+    return (host.text(path, 64) or "").strip()
