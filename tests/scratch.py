@@ -38,7 +38,7 @@ class Result:
 
 def environment(**more: str) -> dict[str, str]:
     """The caller's environment, with the checkout's package and nothing that colours output."""
-    return {**os.environ, "PYTHONPATH": str(REPO), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", **more}
+    return {**os.environ, "PYTHONPATH": str(REPO), "NO_COLOR": "1", **more}
 
 
 def run(

@@ -139,6 +139,7 @@ def test_hand_changed_file_is_kept(tree: Path, ovfinit: Program, seed: Seed) -> 
     """A file of ours that somebody changed stays as it is, in apply and in undo, and both say so."""
     ovfinit("apply", "--root", tree, "--from", seed())
     sudoers = tree / "etc/sudoers.d/90-ovfinit"
+    sudoers.unlink()
     sudoers.write_text("debian ALL=(ALL) ALL\n")
     kept = ovfinit("apply", "--root", tree, "--from", seed(), "--json").json
     assert any("/etc/sudoers.d/90-ovfinit" in text and "kept" in text for text in kept["warnings"])

@@ -115,23 +115,22 @@ def test_plugin_that_is_not_here(tree: Path, ovfinit: Program) -> None:
     assert known["seed"]["verdict"] == "chosen"
 
 
-@pytest.mark.parametrize("kind", BROKEN)
-def test_broken_python_plugin(tree: Path, ovfinit: Program, kind: str) -> None:
+def test_broken_python_plugins(tree: Path, ovfinit: Program) -> None:
     """Whatever is wrong with a plugin is said with file and line, and the chain goes on to the next source."""
-    old, new, words, line = BROKEN[kind]
-    assert old in GOOD
-    encoding = "latin-1" if kind == "latin-1" else "utf-8"
-    path = plant(tree, "rack.py", GOOD.replace(old, new).encode(encoding))
     (tree / "etc/rack").write_text("rack7\n")
     plant_seed(tree)
+    for kind, (old, new, _, _) in BROKEN.items():
+        assert old in GOOD
+        text = GOOD.replace(old, new).replace('"rack"', f'"{kind}"')
+        plant(tree, f"{kind}.py", text.encode("latin-1" if kind == "latin-1" else "utf-8"))
     result = ovfinit("explain", "--root", tree, "--json")
     assert result.json["datasource"] == "seed"
-    verdict = verdicts(result)["rack"]
-    assert verdict["verdict"] == "broken", verdict
-    assert words in verdict["reason"]
-    assert verdict["where"] == (f"{path}:{line}" if line else str(path)) or (
-        not line and verdict["where"].startswith(f"{path}:")
-    )
+    known = verdicts(result)
+    for kind, (_, _, words, line) in BROKEN.items():
+        verdict, path = known[kind], f"{tree}/etc/ovfinit/datasources/{kind}.py"
+        assert verdict["verdict"] == "broken", verdict
+        assert words in verdict["reason"]
+        assert verdict["where"] == f"{path}:{line}" if line else verdict["where"].startswith(path), verdict
 
 
 def test_check_names_what_the_chain_names(tree: Path, ovfinit: Program) -> None:
@@ -213,40 +212,42 @@ def test_executable_plugin_is_chosen(tree: Path, ovfinit: Program) -> None:
     assert verdicts(ovfinit("explain", "--root", tree, "--from", "rack-db", "--json"))["rack-db"]["verdict"] == "chosen"
 
 
-@pytest.mark.parametrize("kind", READS)
-def test_executable_with_a_bad_document(tree: Path, ovfinit: Program, kind: str) -> None:
+def test_executables_with_bad_documents(tree: Path, ovfinit: Program) -> None:
     """A document that is none, or has wrong keys or types, is the plugin's fault, and the chain goes on."""
-    printing, words = READS[kind]
-    path = plant(tree, "rack-db", f"#!/bin/sh\n[ $1 = detect ] || {{ {printing}; }}\n")
     plant_seed(tree)
+    for kind, (printing, _) in READS.items():
+        plant(tree, kind, f"#!/bin/sh\n[ $1 = detect ] || {{ {printing}; }}\n")
     result = ovfinit("explain", "--root", tree, "--json")
-    verdict = verdicts(result)["rack-db"]
-    assert result.json["datasource"] == "seed", verdict
-    assert verdict["verdict"] in ("broken", "invalid")
-    assert words in verdict["reason"]
-    assert verdict["where"] == str(path)
+    assert result.json["datasource"] == "seed"
+    known = verdicts(result)
+    for kind, (_, words) in READS.items():
+        assert known[kind]["verdict"] == "broken", known[kind]
+        assert words in known[kind]["reason"]
+        assert known[kind]["where"] == f"{tree}/etc/ovfinit/datasources/{kind}"
 
 
-@pytest.mark.parametrize(
-    ("program", "word", "words"),
-    [
-        ("[ $1 = detect ] || exit 7", "unreachable", "read ended with 7"),
-        ("[ $1 = detect ] || { echo the line is busy >&2; exit 7; }", "unreachable", "the line is busy"),
-        ("[ $1 = detect ] || kill -SEGV $$", "unreachable", "read ended with -11"),
-        ("[ $1 = detect ] || exit 1", "absent", "read says there is nothing"),
-        ("exit 7", "broken", "detect ended with 7, not 0 or 1"),
-        ("kill -KILL $$", "broken", "detect ended with -9, not 0 or 1"),
-        ("exit 1", "not-here", "detect says no"),
-    ],
-)
-def test_executable_that_ends_badly(tree: Path, ovfinit: Program, program: str, word: str, words: str) -> None:
+ENDS = {
+    "exit-7": ("[ $1 = detect ] || exit 7", "unreachable", "read ended with 7"),
+    "says-why": ("[ $1 = detect ] || { echo the line is busy >&2; exit 7; }", "unreachable", "the line is busy"),
+    "signal": ("[ $1 = detect ] || kill -SEGV $$", "unreachable", "read ended with -11"),
+    "nothing": ("[ $1 = detect ] || exit 1", "absent", "read says there is nothing"),
+    "detect-7": ("exit 7", "broken", "detect ended with 7, not 0 or 1"),
+    "detect-signal": ("kill -KILL $$", "broken", "detect ended with -9, not 0 or 1"),
+    "detect-no": ("exit 1", "not-here", "detect says no"),
+}
+
+
+def test_executables_that_end_badly(tree: Path, ovfinit: Program) -> None:
     """Exit codes and signals: 1 without a document is absent, anything else is unknown, and the chain goes on."""
-    plant(tree, "rack-db", f"#!/bin/sh\n{program}\n")
     plant_seed(tree)
+    for kind, (program, _, _) in ENDS.items():
+        plant(tree, kind, f"#!/bin/sh\n{program}\n")
     result = ovfinit("explain", "--root", tree, "--json")
-    verdict = verdicts(result)["rack-db"]
-    assert (verdict["verdict"], result.json["datasource"]) == (word, "seed")
-    assert words in verdict["reason"]
+    assert result.json["datasource"] == "seed"
+    known = verdicts(result)
+    for kind, (_, word, words) in ENDS.items():
+        assert known[kind]["verdict"] == word
+        assert words in known[kind]["reason"]
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,9 @@ def _from_disc(medium: Medium, disc: iso9660.Contents, wanted: Mapping[str, int]
     chosen = _choose(disc, wanted)
     for name, entry in chosen.items():
         _judge(medium.path, name, entry.size, wanted[name])
-    if not chosen:
-        return {}
+    starts = {name: entry.start for name, entry in chosen.items() if entry.start is not None}
+    if len(starts) == len(chosen):
+        return {name: medium.read_at(start, chosen[name].size, name) for name, start in starts.items()}
     from io import BytesIO
 
     import pycdlib

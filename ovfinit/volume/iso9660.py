@@ -1,7 +1,8 @@
 """The root directory of an ISO 9660 volume (ECMA-119), with its Joliet and Rock Ridge names, from its own sectors.
 
-pycdlib walks a whole medium before it answers the first question. This reads the descriptors and one or two
-directories, so a boot can ask what a disc is without paying for what is on it.
+pycdlib costs a boot four times the start of Python and walks a whole medium before it answers the first question. This
+reads the descriptors and one or two directories, so a boot can ask what a disc is, and read a file that lies in one
+piece, without paying for what else is on it. Whatever is less plain is left to pycdlib.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Entry(Record):
     """A file in the root directory.
 
     `name` is lower case without version; `identifier` is what its record spells; `bare` says that `name` is only what
-    ISO 9660 lets a name be (6.8: no hyphen, perhaps eight characters). `joliet` tells the two trees apart.
+    ISO 9660 lets a name be (6.8: no hyphen, perhaps eight characters). `joliet` tells the two trees apart. `start` is
+    the byte where the content begins, None unless it lies in one plain piece.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Entry(Record):
     size: int
     joliet: bool
     bare: bool
+    start: int | None = None
 
 
 class Contents(Record):
@@ -106,12 +109,16 @@ def _files(medium: Medium, descriptor: bytes, *, joliet: bool) -> Iterator[Entry
         use = record[33 + length + (length + 1) % 2 + skip :]
         alternate = None if joliet else _alternate_name(medium, use, block)
         name = plain(alternate if alternate is not None else spelled)
-        size = continued.pop(spelled, 0) + _number(record[10:14])
+        before = continued.pop(spelled, 0)
+        size = before + _number(record[10:14])
         if record[25] & MULTI_EXTENT:
             # 6.5.1: a file in several pieces has a record for each
             continued[spelled] = size
             continue
-        yield Entry(name, spelled, size, joliet, not joliet and alternate is None)
+        # 9.1.2, 9.1.7, 9.1.8: neither an extended attribute record in front, nor interleaved, nor in several pieces
+        plainly = not (before or record[1] or record[26] or record[27])
+        start = _number(record[2:6]) * block if plainly else None
+        yield Entry(name, spelled, size, joliet, not joliet and alternate is None, start)
 
 
 def _records(directory: bytes, path: str) -> Iterator[bytes]:
