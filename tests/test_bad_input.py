@@ -83,7 +83,7 @@ def test_bad_image(tree: Path, tmp_path: Path, kind: str) -> None:
         "head": whole[:20_000],
         "half": whole[: len(whole) // 2],
         "no-end": whole[: place + 100],
-        "garbled": whole[:34_816] + os.urandom(20_480) + whole[55_296:],
+        "garbled": whole[:34_816] + b"\xa5" * (len(whole) - 34_816),
         "empty": b"",
         "zeros": bytes(1 << 20),
         "no-environment": whole.replace(b"OVF_ENV.XML", b"OTHERS_.XML").replace(b"ovf-env.xml", b"others_.xml"),
