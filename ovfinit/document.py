@@ -89,14 +89,19 @@ def from_plugin(value: object, where: str) -> Metadata:
 
 def dumps(value: object, *, compact: bool = False) -> bytes:
     """One JSON document, for files and standard output, with a final newline; `compact` for our eyes only."""
-    import json
-
-    form: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 1}
     try:
-        return (json.dumps(value, ensure_ascii=False, **form) + "\n").encode()
+        if compact:
+            from .jsontext import dumps as write
+
+            return (write(value) + "\n").encode()
+        import json
+
+        return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
     except UnicodeEncodeError:
+        import json
+
         # halves of surrogate pairs and bytes of file names that are no text: only their escapes are UTF-8
-        return (json.dumps(value, **form) + "\n").encode()
+        return (json.dumps(value, indent=1) + "\n").encode()
 
 
 def _payload(value: object, name: str, where: str) -> bytes:

@@ -14,6 +14,7 @@ from . import accounts
 from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, Run, SetHostname
 from .digest import sha256
 from .errors import ChangeError
+from .jsontext import dumps, loads
 from .paths import FOLDER, INSTANCES, LOG, OUTPUT, RUN
 from .state import REMEDY, DamagedStateError, State
 
@@ -159,10 +160,8 @@ class Journal:
 
     def note(self, number: int, index: int, change: Change) -> None:
         """Append what a change made of the places it touched; a lost line only makes undo more careful."""
-        import json
-
         touched = {path: digest(capture(self.state.tree, path)) for path in places(change)}
-        line = json.dumps({"index": index, "after": touched}) + "\n"
+        line = dumps({"index": index, "after": touched}) + "\n"
         real = self.state.tree.real(f"{self.folder}/{number:04}.done")
         try:
             with open(os.open(real, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab") as file:
@@ -172,12 +171,10 @@ class Journal:
 
     def notes(self, number: int) -> dict[int, dict[str, str]]:
         """What `note` appended, by the change's index; a line that was cut off is left out."""
-        import json
-
         found: dict[int, dict[str, str]] = {}
         for line in (self.state.tree.text(f"{self.folder}/{number:04}.done") or "").splitlines():
             try:
-                noted = json.loads(line)
+                noted = loads(line)
             except ValueError:
                 continue
             found[noted["index"]] = noted["after"]

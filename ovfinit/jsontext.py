@@ -35,8 +35,10 @@ def loads(text: bytes | str) -> Any:
     try:
         from _json import make_scanner
 
-        value, end = make_scanner(_Context())(text, 0)
-    except (ImportError, TypeError, AttributeError):
+        # typeshed asks for itself here; any object with these attributes will do
+        scan: Any = make_scanner(_Context())  # type: ignore[arg-type]
+        value, end = scan(text, 0)
+    except (ImportError, TypeError, AttributeError, SystemError):
         import json
 
         return json.loads(text)
@@ -52,7 +54,7 @@ def dumps(value: object) -> str:
     try:
         from _json import encode_basestring, make_encoder
 
-        encode = make_encoder({}, _refuse, encode_basestring, None, ": ", ", ", False, False, False)
+        encode: Any = make_encoder({}, _refuse, encode_basestring, None, ": ", ", ", False, False, False)
         return "".join(encode(value, 0))
     except (ImportError, AttributeError):
         import json

@@ -13,6 +13,7 @@ import os
 from . import atomic, document
 from .digest import sha256
 from .errors import InputError, StateError
+from .jsontext import loads
 from .paths import INSTANCES, LINK
 from .record import Record
 
@@ -183,13 +184,11 @@ class State:
 
     def read(self, path: str) -> dict[str, Any] | None:
         """A state file's document. Raises DamagedStateError, or StateError for one of a later version."""
-        import json
-
         try:
             content = self.tree.read(path, LIMIT)
             if content is None:
                 return None
-            stored = json.loads(content)
+            stored = loads(content)
         except (ValueError, RecursionError) as error:
             raise DamagedStateError("is damaged", where=path, remedy=REMEDY) from error
         except InputError as error:

@@ -34,13 +34,13 @@ _SHAPE = (("status", str), ("handlers", dict), ("errors", list), ("warnings", li
 
 def read(host: Host) -> dict[str, Any]:
     """The status document; a machine that has not met us has the status `not run`."""
-    import json
+    from .jsontext import loads
 
     text = host.text(FILE)
     if text is None:
         return {"version": VERSION, "status": NEVER}
     try:
-        known = json.loads(text)
+        known = loads(text)
     except (ValueError, RecursionError):
         known = None
     if (
@@ -58,11 +58,11 @@ def read(host: Host) -> dict[str, Any]:
 
 def published(host: Host) -> dict[str, Any] | None:
     """The public form of the metadata as the last run left it; None if it left none."""
-    import json
+    from .jsontext import loads
 
     text = host.text(METADATA)
     try:
-        return dict(json.loads(text)) if text is not None else None
+        return dict(loads(text)) if text is not None else None
     except (ValueError, TypeError, RecursionError):
         return None
 
@@ -116,9 +116,9 @@ def publish(host: Host, known: Mapping[str, Any], metadata: Metadata | None) -> 
 
     folder = host.real(RUN)
     os.makedirs(folder, mode=0o755, exist_ok=True)
-    atomic.write(host.real(FILE), document.dumps(known), 0o644)
+    atomic.write(host.real(FILE), document.dumps(known, compact=True), 0o644)
     if metadata is not None:
-        atomic.write(host.real(METADATA), document.dumps(document.public(metadata)), 0o644)
+        atomic.write(host.real(METADATA), document.dumps(document.public(metadata), compact=True), 0o644)
 
 
 def log(host: Host, lines: Iterable[str]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
+
+# the class of the C module: `socket` imports selectors, enum and re besides
+from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, socket
 
 JOURNAL = "/run/systemd/journal/socket"
 # stable ids, so that `journalctl MESSAGE_ID=…` finds the same event on every machine; see ovfinit(8)
@@ -33,9 +35,11 @@ def journal(message: str, message_id: str, priority: int = INFO, **fields: str) 
 
 
 def _send(address: str, data: bytes) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        try:
-            channel.sendto(data, address)
-        except OSError:
-            return False
+    channel = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC)
+    try:
+        channel.sendto(data, address)
+    except OSError:
+        return False
+    finally:
+        channel.close()
     return True
