@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 LOCK_SECONDS = 600.0
+# how long each source may take: a boot is patient, a person at a terminal is not
+BOOT_SECONDS, COMMAND_SECONDS = 60.0, 20.0
 
 
 class Boot:
@@ -38,6 +40,7 @@ class Boot:
         lenient: bool = False,
     ) -> None:
         self.spans = Spans()
+        self.patience = BOOT_SECONDS if lenient else COMMAND_SECONDS
         self.host = Host(root)
         self.state = State(self.host)
         with self.spans.measure("configuration"):
@@ -64,7 +67,9 @@ class Boot:
         """Ask the sources; without a network, those that need one are only asked whether this is their platform."""
         with self.spans.measure("plugins"):
             found = plugins.find(self.host, self.config, self.wanted)
-        return chain.probe(self.host, found, named=bool(self.wanted), network=network, known=self.known)
+        return chain.probe(
+            self.host, found, named=bool(self.wanted), network=network, known=self.known, seconds=self.patience
+        )
 
     def metadata(self) -> Metadata:
         """What a source gives now. Raises the right SourceError if none does."""

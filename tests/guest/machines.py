@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ class Plug:
         self.cdrom, self.disk, self.platform, self.words = cdrom, disk, platform, tuple(words)
 
 
-class Guest:
+class Guest(ABC):
     """One guest with a disk of its own, which it keeps from boot to boot."""
 
     def __init__(self, suite: str, debs: Sequence[Path], lab: Lab, folder: Path) -> None:
@@ -68,21 +69,21 @@ class Guest:
         self.started = 0.0
         self.boots = 0
 
+    @abstractmethod
     def put(self, files: Mapping[str, tuple[bytes, int]]) -> None:
         """Put files on the disk while the guest is off: path → content and mode."""
-        raise NotImplementedError
 
+    @abstractmethod
     def boot(self, plug: Plug) -> None:
         """Switch on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def report(self, limit: float) -> dict[str, Any] | None:
         """Wait for the observer's report; None if it does not come in time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def power_off(self) -> None:
         """Shut down in order; the power goes after a minute."""
-        raise NotImplementedError
 
     def cut(self) -> None:
         """Take the power away."""
