@@ -53,21 +53,18 @@ def pending(host: Host) -> Pending | None:
     """Which device is still coming up; None if none is, or if nobody manages devices here (containers).
 
     A disk controller without a driver, or a drive without its node, may stay so for good in an image that lacks the
-    module, hence the short patience. libata says itself whether it has looked yet (ata_class_names: unknown).
+    module, hence the short patience.
     """
     if not host.exists("/run/udev/control"):
         return None
-    for name in host.listing("/sys/class/ata_device"):
-        if _word(host, f"/sys/class/ata_device/{name}/class") == "unknown":
-            return Pending(f"ATA device {name} is still being looked for", SURE)
     for name in host.listing("/sys/bus/scsi/devices"):
         base = f"/sys/bus/scsi/devices/{name}"
         if _word(host, f"{base}/type") == "5" and not host.listing(f"{base}/block"):
             return Pending(f"optical drive {name} has no device yet", UNSURE)
     for name in host.listing("/sys/bus/pci/devices"):
         base = f"/sys/bus/pci/devices/{name}"
-        coming = host.exists("/run/udev/queue") or not host.exists(f"/run/udev/data/+pci:{name}")
-        if _word(host, f"{base}/class").startswith(STORAGE) and not host.exists(f"{base}/driver") and coming:
+        coming = not host.exists(f"{base}/driver") and host.exists("/run/udev/queue")
+        if coming and _word(host, f"{base}/class").startswith(STORAGE):
             return Pending(f"storage controller {name} has no driver yet", UNSURE)
     for name in host.listing("/sys/class/net"):
         base = f"/sys/class/net/{name}"
