@@ -146,14 +146,19 @@ def check_killed_applies(tmp_path: Path, ovfinit: Program, source: str, count: i
     reference = prepare(tmp_path / "reference")
     seconds = duration(("apply", "--root", str(reference), "--from", source))
     expected = settled(reference)
-    killed = 0
-    for number in range(count):
+    killed = number = 0
+    while killed < count:
+        number += 1
         tree = prepare(tmp_path / f"tree{number}")
         before = snapshot(tree, times="files")
         words = ("apply", "--root", str(tree), "--from", source)
         instant = chance.uniform(0.25 * seconds, seconds)
         whole = chance.random() < 0.5
-        killed += kill_after(instant, words, whole=whole)
+        if kill_after(instant, words, whole=whole):
+            killed += 1
+        else:
+            # done before its end came: the machine is faster now than when it was measured
+            seconds *= 0.9
         story = f"OVFINIT_TEST_SEED={SEED} number {number} instant {instant:.4f} whole {whole}"
         ovfinit(*words)
         changed = differences(expected, settled(tree))
@@ -162,7 +167,6 @@ def check_killed_applies(tmp_path: Path, ovfinit: Program, source: str, count: i
         left = own_folders_aside(snapshot(tree, times="files"))
         changed = differences(own_folders_aside(before), left)
         assert not changed, f"{story}\n{changed}"
-    assert killed > count // 2, "too few of them were killed to say anything"
 
 
 @pytest.mark.usefixtures("as_root")
