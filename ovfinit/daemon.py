@@ -33,7 +33,6 @@ NETWORK_SECONDS = 120.0
 KNOWN_SECONDS = 5.0
 FINAL_SECONDS = 900.0
 WATCHDOG_SECONDS = 30.0
-NO_SOURCE_CODE = 4
 
 
 def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_file: str | None = None) -> int:

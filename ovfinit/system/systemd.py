@@ -9,7 +9,6 @@ from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, socket
 
 JOURNAL = "/run/systemd/journal/socket"
 # stable ids, so that `journalctl MESSAGE_ID=…` finds the same event on every machine; see ovfinit(8)
-STARTED = "1d1ae1d9a1c44d9a8d5d0a3b6c1f2e01"
 APPLIED = "1d1ae1d9a1c44d9a8d5d0a3b6c1f2e02"
 FAILED = "1d1ae1d9a1c44d9a8d5d0a3b6c1f2e03"
 NO_SOURCE = "1d1ae1d9a1c44d9a8d5d0a3b6c1f2e04"
