@@ -10,7 +10,7 @@ from ..record import Record
 from .address import is_ipv6
 from .interfaces import OURS
 from .ipcommands import address_command, create, route_commands, rule_commands
-from .model import Ethernet, Finding, Match, Rendered, RenderedFile, Route, Vlan
+from .model import Ethernet, Finding, Match, Rendered, RenderedFile, Route, Vlan, Vrf
 from .networkd import link_file
 
 TYPE_CHECKING = False
@@ -61,11 +61,13 @@ def render(network: Network, interfaces: Sequence[Interface]) -> Rendered:
             continue
         missing = [id_ for id_ in device.below if id_ not in places or not places[id_].kernel]
         problem = f"stands on {missing[0]}, which is not there" if missing else _clash(device, places)
+        if isinstance(device, Vrf):
+            problem = "a VRF has no counterpart in ifupdown"
         if problem:
-            errors.append(Finding(_path(device), problem))
+            errors.append(Finding(device.path, problem))
             del places[device.id]
             continue
-        warnings += [Finding((*_path(device), key), "has no counterpart in ifupdown") for key in _inexpressible(device)]
+        warnings += [Finding((*device.path, key), "has no counterpart in ifupdown") for key in _inexpressible(device)]
         kernel = {id_: places[id_].kernel for id_ in device.below}
         parts.append(_text(device, places[device.id], _stanzas(device, kernel)))
         if isinstance(device, Ethernet) and device.wake_on_lan:
@@ -87,7 +89,7 @@ def _places(network: Network, interfaces: Sequence[Interface], errors: list[Find
         fitting = [found for found in interfaces if found.name not in taken and _fits(device, found)]
         place = _place(device, fitting, known=bool(interfaces))
         if isinstance(place, str):
-            errors.append(Finding((*_path(device), "match"), place))
+            errors.append(Finding((*device.path, "match"), place))
             continue
         taken.update(found.name for found in fitting)
         places[device.id] = place
@@ -269,10 +271,3 @@ def _text(device: Device, place: Place, stanzas: Sequence[Stanza]) -> str:
             lines += ["", f"iface {name} {stanza.family} {stanza.method}"]
             lines += [f"    {key} {value}" for key, value in stanza.options]
     return "\n".join(lines).lstrip() + "\n"
-
-
-_KINDS = {"Ethernet": "ethernets", "Dummy": "dummy-devices", "Bond": "bonds", "Bridge": "bridges", "Vlan": "vlans"}
-
-
-def _path(device: Device) -> tuple[str, str]:
-    return _KINDS[type(device).__name__], device.id

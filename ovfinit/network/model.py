@@ -86,13 +86,21 @@ class Dhcp(Record):
     hostname: str | None = None
 
 
+class Advertised(Record):
+    """What is taken from router advertisements. `use_domains` is yes, no or route; `table` takes their routes."""
+
+    use_dns: bool | None = None
+    use_domains: str | None = None
+    table: int | None = None
+
+
 class Device(Record):
     """What every kind of device can have.
 
     `id` is the name in the document and becomes part of file names. `match` None: the interface is called `id`.
     `identifier` is the DHCPv4 client identifier: `mac`, or None. `link_local` holds the families (ipv4, ipv6) that get
     a link-local address. `optional`: nobody waits for it. `critical`: its addresses outlive the daemon. `activation`:
-    `manual`, `off` or None.
+    `manual`, `off` or None. `hairpin`, `port_mac_learning` and `neigh_suppress` are for the port of a bridge.
     """
 
     id: str
@@ -111,6 +119,7 @@ class Device(Record):
     nameservers: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     accept_ra: bool | None = None
+    ra_options: Advertised = Advertised()
     link_local: tuple[str, ...] | None = None
     ipv6_privacy: bool | None = None
     ipv6_generation: str | None = None
@@ -121,6 +130,14 @@ class Device(Record):
     optional: bool = False
     critical: bool = False
     activation: str | None = None
+    hairpin: bool | None = None
+    port_mac_learning: bool | None = None
+    neigh_suppress: bool | None = None
+
+    @property
+    def path(self) -> tuple[str, str]:
+        """The section of a netplan document that describes such a device, and its id there."""
+        return SECTIONS[type(self)], self.id
 
     @property
     def name(self) -> str | None:
@@ -150,10 +167,23 @@ class Device(Record):
         return bool(own) and not any(contains(address.text, route.via) for address in own)
 
 
+class Offloads(Record):
+    """What the adapter computes in the kernel's place; None leaves it to the driver."""
+
+    receive_checksum: bool | None = None
+    transmit_checksum: bool | None = None
+    tcp_segmentation: bool | None = None
+    tcp6_segmentation: bool | None = None
+    generic_segmentation: bool | None = None
+    generic_receive: bool | None = None
+    large_receive: bool | None = None
+
+
 class Ethernet(Device):
     """A physical (or a hypervisor's) adapter."""
 
     wake_on_lan: bool = False
+    offloads: Offloads = Offloads()
 
 
 class Dummy(Device):
@@ -234,6 +264,32 @@ class Bridge(Device):
         return self.interfaces
 
 
+class Vrf(Device):
+    """A routing domain of its own: what its members receive is looked up in `table`.
+
+    Its routes and rules all name that table.
+    """
+
+    table: int = 0
+    interfaces: tuple[str, ...] = ()
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """The members."""
+        return self.interfaces
+
+
+# what each kind of device stands under in a netplan document
+SECTIONS: dict[type[Device], str] = {
+    Ethernet: "ethernets",
+    Dummy: "dummy-devices",
+    Bond: "bonds",
+    Bridge: "bridges",
+    Vlan: "vlans",
+    Vrf: "vrfs",
+}
+
+
 class Network(Record):
     """All devices, each after those it stands on. `disabled`: somebody asked us to leave the network alone."""
 
@@ -241,9 +297,16 @@ class Network(Record):
     disabled: bool = False
 
     def master_of(self, member: Device) -> Bond | Bridge | None:
-        """The bond or bridge that a device is part of."""
+        """The bond or bridge that a device is part of; for a VRF ask `vrf_of`."""
         for device in self.devices:
             if isinstance(device, (Bond, Bridge)) and member.id in device.interfaces:
+                return device
+        return None
+
+    def vrf_of(self, member: Device) -> Vrf | None:
+        """The routing domain that a device is part of."""
+        for device in self.devices:
+            if isinstance(device, Vrf) and member.id in device.interfaces:
                 return device
         return None
 

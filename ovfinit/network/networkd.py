@@ -6,7 +6,7 @@ wake-on-LAN.
 
 from __future__ import annotations
 
-from .model import Bond, Bridge, Dummy, Ethernet, Finding, Match, Rendered, RenderedFile, Vlan
+from .model import Bond, Bridge, Dummy, Ethernet, Finding, Match, Rendered, RenderedFile, Vlan, Vrf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _match(device: Device, network: Network, *, rename: bool = True) -> Lines:
 
 
 def _network(device: Device, network: Network) -> Sections:
-    master = network.master_of(device)
+    master, vrf = network.master_of(device), network.vrf_of(device)
     families = device.link_local
     if families is None:
         families = () if master else ("ipv6",)
@@ -137,6 +137,7 @@ def _network(device: Device, network: Network) -> Sections:
                 ("KeepConfiguration", True if device.critical else None),
                 ("Bridge", master.id if isinstance(master, Bridge) else None),
                 ("Bond", master.id if isinstance(master, Bond) else None),
+                ("VRF", vrf.id if vrf else None),
                 ("PrimarySlave", True if isinstance(master, Bond) and master.parameters.primary == device.id else None),
                 *(("VLAN", vlan.id) for vlan in network.vlans_on(device)),
             ],
@@ -228,11 +229,13 @@ def _shared(options: Dhcp) -> Lines:
 
 def _netdev(device: Device) -> Sections:
     # the MTU stands in the .network: one that a bridge was made with is lost as soon as a port joins
-    kind = {Bond: "bond", Bridge: "bridge", Vlan: "vlan", Dummy: "dummy"}[type(device)]
+    kind = {Bond: "bond", Bridge: "bridge", Vlan: "vlan", Dummy: "dummy", Vrf: "vrf"}[type(device)]
     lines: Lines = [("Name", device.id), ("Kind", kind), ("MACAddress", device.macaddress)]
     sections: Sections = [("NetDev", lines)]
     if isinstance(device, Vlan):
         sections.append(("VLAN", [("Id", device.tag)]))
+    elif isinstance(device, Vrf):
+        sections.append(("VRF", [("Table", device.table)]))
     elif isinstance(device, Bond):
         sections.append(("Bond", list(_bond(device))))
     elif isinstance(device, Bridge):

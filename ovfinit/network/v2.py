@@ -17,12 +17,14 @@ from .model import (
     Finding,
     Match,
     Network,
+    Offloads,
     Parsed,
     Vlan,
+    Vrf,
     ordered,
 )
 from .reading import Findings, Section, choice, flag, number, shown
-from .v2_addressing import MILLISECONDS, SECONDS, addressing
+from .v2_addressing import MILLISECONDS, SECONDS, UINT32, addressing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +35,22 @@ DEVICES_LIMIT = 1024
 MODES = ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb")
 HASHES = ("layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4")
 VALIDATE = ("none", "active", "backup", "all")
-_NOT_YET = ("wifis", "tunnels", "vrfs", "modems", "openvswitch", "nm-devices", "virtual-ethernets")
+# what netplan knows and we do not configure: of the whole document, of one device
+_UNSUPPORTED = ("wifis", "tunnels", "modems", "openvswitch", "nm-devices", "virtual-ethernets")
+_UNSUPPORTED_HERE = {
+    "auth": "802.1X needs a supplicant",
+    "openvswitch": "Open vSwitch is not configured",
+    "optional-addresses": "nobody waits for a single address: `optional` says it of the device",
+    "networkmanager": "settings of one renderer are not passed on",
+    "networkd": "settings of one renderer are not passed on",
+}
+_UNSUPPORTED_HARDWARE = {
+    "virtual-function-count": "SR-IOV is not configured",
+    "embedded-switch-mode": "SR-IOV is not configured",
+    "delay-virtual-functions-rebind": "SR-IOV is not configured",
+    "link": "SR-IOV is not configured",
+    "infiniband-mode": "InfiniBand is not configured",
+}
 
 
 def parse(value: object) -> Parsed:
@@ -94,7 +111,7 @@ def _network(top: Section) -> Network:
             else:
                 devices[device.id] = device
                 names.update({device.name: device.id} if device.name else {})
-    for kind in _NOT_YET:
+    for kind in _UNSUPPORTED:
         if top.has(kind):
             top.warn(kind, "is not supported, left out")
     top.close()
@@ -115,10 +132,11 @@ def _device(section: Section, id_: object, build: Builder) -> Device | None:
             section.error("set-name", "needs `match`, which says what is to be renamed")
     usable = section.findings.mistakes == errors
     own = build(section)
-    common = {**addressing(section), "macaddress": section.take("macaddress", reading.mac)}
+    table = None if own is None else own[1].get("table")
+    common = {**addressing(section, table), "macaddress": section.take("macaddress", reading.mac)}
     if section.take("renderer", choice("networkd", "NetworkManager", "sriov")) == "NetworkManager":
         section.warn("renderer", "is not followed: network.renderer in ovfinit.yaml chooses it")
-    section.has("optional-addresses")  # says which addresses nobody waits for; `optional` is what renderers know
+    _refuse(section, _UNSUPPORTED_HERE)
     section.close()
     if not usable or own is None:
         return None
@@ -140,8 +158,16 @@ def _match(section: Section | None) -> Match | None:
     return match
 
 
+def _refuse(section: Section, reasons: Mapping[str, str]) -> None:
+    for key, reason in reasons.items():
+        if section.has(key):
+            section.warn(key, f"is not supported, left out: {reason}")
+
+
 def _ethernet(section: Section) -> Own:
-    return Ethernet, {"wake_on_lan": section.flag("wakeonlan")}
+    _refuse(section, _UNSUPPORTED_HARDWARE)
+    offloads = Offloads(**{name: section.take(key, flag) for name, key in _OFFLOADS.items()})
+    return Ethernet, {"wake_on_lan": section.flag("wakeonlan"), "offloads": offloads}
 
 
 def _dummy(section: Section) -> Own:
@@ -187,6 +213,14 @@ def _bridge(section: Section) -> Own:
     return Bridge, {"interfaces": ports, "parameters": BridgeParameters(**settings)}
 
 
+def _vrf(section: Section) -> Own:
+    members = section.every("interfaces", reading.device_id)
+    table = section.take("table", number(1, UINT32))
+    if not section.has("table"):
+        section.findings.error(section.path, "a VRF needs `table`")
+    return None if table is None else (Vrf, {"table": table, "interfaces": members})
+
+
 def _per_port(section: Section, key: str, high: int, ports: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     below = section.section(key)
     found = []
@@ -201,16 +235,15 @@ def _per_port(section: Section, key: str, high: int, ports: tuple[str, ...]) -> 
 
 
 def _joined(devices: Mapping[str, Device], top: Section) -> tuple[Device, ...]:
-    """Devices in order, none on top of something unknown or of itself, each a member of one bond or bridge at most."""
-    kinds = {Bond: "bonds", Bridge: "bridges", Vlan: "vlans"}
+    """Devices in order, none on top of something unknown or of itself, each part of one bond, bridge or VRF at most."""
     kept = dict(devices)
     owner: dict[str, str] = {}
     for device in devices.values():
-        if not isinstance(device, (Bond, Bridge)):
+        if not isinstance(device, (Bond, Bridge, Vrf)):
             continue
         members = []
         for index, member in enumerate(device.interfaces):
-            path = (*top.path, kinds[type(device)], device.id, "interfaces", index)
+            path = (*top.path, *device.path, "interfaces", index)
             if member not in devices:
                 top.findings.error(path, f"no device is called {member}")
             elif member in owner:
@@ -228,9 +261,7 @@ def _joined(devices: Mapping[str, Device], top: Section) -> tuple[Device, ...]:
     done, circular = ordered(kept.values())
     for device in circular:
         # what stands on a VLAN that was just taken away lands here as well, and is as little use
-        top.findings.lose(
-            (*top.path, kinds[type(device)], device.id), "stands on itself, or on a device that is left out"
-        )
+        top.findings.lose((*top.path, *device.path), "stands on itself, or on a device that is left out")
     return done
 
 
@@ -246,6 +277,16 @@ _KINDS: dict[str, Builder] = {
     "bonds": _bond,
     "bridges": _bridge,
     "vlans": _vlan,
+    "vrfs": _vrf,
+}
+_OFFLOADS = {
+    "receive_checksum": "receive-checksum-offload",
+    "transmit_checksum": "transmit-checksum-offload",
+    "tcp_segmentation": "tcp-segmentation-offload",
+    "tcp6_segmentation": "tcp6-segmentation-offload",
+    "generic_segmentation": "generic-segmentation-offload",
+    "generic_receive": "generic-receive-offload",
+    "large_receive": "large-receive-offload",
 }
 _BOND: dict[str, tuple[str, Callable[[object], Any]]] = {
     "mode": ("mode", choice(*MODES)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import reading
 from .address import is_ipv6
-from .model import Address, Dhcp, Route, Rule
+from .model import Address, Advertised, Dhcp, Route, Rule
 from .reading import Section, Unusable, choice, duration, flag, number
 
 TYPE_CHECKING = False
@@ -21,8 +21,11 @@ ROUTE_TYPES = (
 _FAMILIES = ("ipv4", "ipv6")
 
 
-def addressing(section: Section) -> dict[str, Any]:
-    """The fields of `model.Device` that any device can have, from the mapping of one device."""
+def addressing(section: Section, table: int | None = None) -> dict[str, Any]:
+    """The fields of `model.Device` that any device can have, from the mapping of one device.
+
+    `table` is a VRF's: all its routes and rules are in that one.
+    """
     v4 = _dhcp(section.section("dhcp4-overrides"))
     v6 = _dhcp(section.section("dhcp6-overrides"))
     nameservers, search = _nameservers(section.section("nameservers"))
@@ -35,11 +38,12 @@ def addressing(section: Section) -> dict[str, Any]:
         # netplan's `duid` is what every renderer does unasked
         "identifier": "mac" if section.take("dhcp-identifier", choice("mac", "duid")) == "mac" else None,
         "addresses": _addresses(section),
-        "routes": tuple(dict.fromkeys((*_gateways(section), *_routes(section)))),
-        "rules": _rules(section),
+        "routes": tuple(dict.fromkeys((*_gateways(section, table), *_routes(section, table)))),
+        "rules": _rules(section, table),
         "nameservers": nameservers,
         "search": search,
         "accept_ra": section.take("accept-ra", flag),
+        "ra_options": _advertised(section.section("ra-overrides")),
         "link_local": section.every("link-local", choice(*_FAMILIES)) if section.has("link-local") else None,
         "ipv6_privacy": section.take("ipv6-privacy", flag),
         "ipv6_generation": section.take("ipv6-address-generation", choice("eui64", "stable-privacy")),
@@ -50,6 +54,9 @@ def addressing(section: Section) -> dict[str, Any]:
         "optional": section.flag("optional"),
         "critical": section.flag("critical"),
         "activation": section.take("activation-mode", choice("manual", "off")),
+        "hairpin": section.take("hairpin", flag),
+        "port_mac_learning": section.take("port-mac-learning", flag),
+        "neigh_suppress": section.take("neigh-suppress", flag),
     }
 
 
@@ -77,24 +84,24 @@ def _lifetime(value: object) -> str:
     return str(value)
 
 
-def _gateways(section: Section) -> tuple[Route, ...]:
+def _gateways(section: Section, table: int | None) -> tuple[Route, ...]:
     """`gateway4` and `gateway6`, which newer documents write as a default route."""
     found = []
     for key, reader, to in (("gateway4", reading.ipv4, "0.0.0.0/0"), ("gateway6", reading.ipv6, "::/0")):
         via = section.take(key, reader)
         if via is not None:
             section.deprecate(key, f"is deprecated: write routes: [{{to: default, via: {via}}}]")
-            found.append(Route(to, via))
+            found.append(Route(to, via, table=table))
     return tuple(found)
 
 
-def _routes(section: Section) -> tuple[Route, ...]:
+def _routes(section: Section, table: int | None) -> tuple[Route, ...]:
     found = []
     for path, item in section.items("routes"):
         below = section.below(item, path)
         if below is not None:
             errors = below.findings.mistakes
-            route = _route(below)
+            route = _route(below, table)
             below.close()
             # a route with half of its words would send packets elsewhere than asked
             if route is not None and below.findings.mistakes == errors:
@@ -102,7 +109,7 @@ def _routes(section: Section) -> tuple[Route, ...]:
     return tuple(found)
 
 
-def _route(section: Section) -> Route | None:
+def _route(section: Section, table: int | None) -> Route | None:
     via = section.take("via", reading.ip)
     source = section.take("from", reading.ip)
     example = via or source or "0.0.0.0"  # noqa: S104 - only its family counts
@@ -125,7 +132,7 @@ def _route(section: Section) -> Route | None:
         via,
         source,
         section.take("metric", number(0, UINT32)),
-        section.take("table", number(1, UINT32)),
+        _table(section, table),
         type_,
         scope,
         on_link,
@@ -136,7 +143,7 @@ def _route(section: Section) -> Route | None:
     )
 
 
-def _rules(section: Section) -> tuple[Rule, ...]:
+def _rules(section: Section, table: int | None) -> tuple[Rule, ...]:
     found = []
     for path, item in section.items("routing-policy"):
         below = section.below(item, path)
@@ -146,7 +153,7 @@ def _rules(section: Section) -> tuple[Rule, ...]:
         rule = Rule(
             below.take("from", reading.network),
             below.take("to", reading.network),
-            below.take("table", number(1, UINT32)),
+            _table(below, table),
             below.take("priority", number(0, UINT32)),
             below.take("mark", number(1, UINT32)),
             below.take("type-of-service", number(1, 255)),
@@ -154,13 +161,22 @@ def _rules(section: Section) -> tuple[Rule, ...]:
         below.close()
         if not below.has("from") and not below.has("to"):
             below.findings.error(path, "a rule needs `from` or `to`")
-        if not below.has("table"):
+        if table is None and not below.has("table"):
             below.findings.error(path, "a rule needs `table`")
         if rule.source and rule.to and is_ipv6(rule.source) != is_ipv6(rule.to):
             below.error("to", f"{rule.to} is not of the same family as {rule.source}")
         if below.findings.mistakes == errors:
             found.append(rule)
     return tuple(found)
+
+
+def _table(section: Section, vrf: int | None) -> int | None:
+    given = section.take("table", number(1, UINT32))
+    if vrf is None or given is None:
+        return vrf or given
+    if given != vrf:
+        section.error("table", f"{given} is not the VRF's own table, {vrf}")
+    return vrf
 
 
 def _nameservers(section: Section | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -185,6 +201,18 @@ def _dhcp(section: Section | None) -> Dhcp:
         route_metric=section.take("route-metric", number(0, UINT32)),
         send_hostname=section.take("send-hostname", flag),
         hostname=section.take("hostname", _hostname),
+    )
+    section.close()
+    return options
+
+
+def _advertised(section: Section | None) -> Advertised:
+    if section is None:
+        return Advertised()
+    options = Advertised(
+        section.take("use-dns", flag),
+        section.take("use-domains", _domains),
+        section.take("table", number(1, UINT32)),
     )
     section.close()
     return options

@@ -7,7 +7,21 @@ from typing import Any
 import pytest
 
 from ovfinit.network import v2
-from ovfinit.network.model import Address, Bond, Bridge, Dummy, Ethernet, Match, Parsed, Route, Rule, Vlan
+from ovfinit.network.model import (
+    Address,
+    Advertised,
+    Bond,
+    Bridge,
+    Dummy,
+    Ethernet,
+    Match,
+    Offloads,
+    Parsed,
+    Route,
+    Rule,
+    Vlan,
+    Vrf,
+)
 
 
 def ethernet(**settings: Any) -> Parsed:
@@ -407,3 +421,64 @@ def test_on_link_gateways() -> None:
     assert not device.on_link(Route("::/0", "fe80::1"))
     assert not device.on_link(Route("::/0", "2001:db8::1"))
     assert not device.on_link(Route("10.0.0.0/8"))
+
+
+def test_vrf_and_its_table() -> None:
+    """Routes and rules of a VRF are in its own table, named or not; another one is a mistake."""
+    document = {
+        "version": 2,
+        "ethernets": {"eth0": {}, "eth1": {}},
+        "vrfs": {
+            "blue": {
+                "table": 1005,
+                "interfaces": ["eth0", "eth1"],
+                "routes": [{"to": "default", "via": "192.0.2.1"}, {"to": "10.0.0.0/8", "via": "192.0.2.9", "table": 7}],
+                "routing-policy": [{"from": "192.0.2.0/24"}],
+            }
+        },
+    }
+    parsed = v2.parse(document)
+    vrf = parsed.network.devices[-1]
+    assert isinstance(vrf, Vrf)
+    assert (vrf.table, vrf.interfaces) == (1005, ("eth0", "eth1"))
+    assert vrf.routes == (Route("0.0.0.0/0", "192.0.2.1", table=1005),)
+    assert vrf.rules == (Rule("192.0.2.0/24", table=1005),)
+    assert errors(parsed) == ["vrfs.blue.routes[1].table: 7 is not the VRF's own table, 1005"]
+    assert parsed.network.vrf_of(parsed.network.devices[0]) is vrf
+
+
+def test_offloads_advertisements_and_ports() -> None:
+    """What adapters compute, what is taken from routers and how a bridge treats a port are read."""
+    parsed = ethernet(
+        receive_checksum_offload=True,
+        large_receive_offload=False,
+        ra_overrides={"use-dns": False, "use-domains": "route", "table": 7},
+        hairpin=True,
+        port_mac_learning=False,
+        neigh_suppress=True,
+    )
+    assert (parsed.errors, parsed.warnings) == ((), ())
+    device = parsed.network.devices[0]
+    assert isinstance(device, Ethernet)
+    assert device.offloads == Offloads(receive_checksum=True, large_receive=False)
+    assert device.ra_options == Advertised(False, "route", 7)
+    assert (device.hairpin, device.port_mac_learning, device.neigh_suppress) == (True, False, True)
+
+
+def test_what_is_not_supported_is_named() -> None:
+    """Kinds and settings of netplan's that we do not configure are warned of by their names, with the reason."""
+    parsed = v2.parse(
+        {
+            "version": 2,
+            "wifis": {"wlan0": {}},
+            "tunnels": {"tun0": {}},
+            "ethernets": {"eth0": {"auth": {"key-management": "802.1x"}, "virtual-function-count": 4, "link": "eth1"}},
+        }
+    )
+    assert [str(finding) for finding in parsed.warnings] == [
+        "ethernets.eth0.virtual-function-count: is not supported, left out: SR-IOV is not configured",
+        "ethernets.eth0.link: is not supported, left out: SR-IOV is not configured",
+        "ethernets.eth0.auth: is not supported, left out: 802.1X needs a supplicant",
+        "wifis: is not supported, left out",
+        "tunnels: is not supported, left out",
+    ]
