@@ -13,6 +13,7 @@ from .changes import (
     AuthorizeKeys,
     EnsureUser,
     MakeHostKey,
+    MakeLink,
     RemoveFile,
     Run,
     SetHostname,
@@ -109,6 +110,16 @@ def _remove_file(change: RemoveFile, _: Step, host: Host) -> None:
     real = host.real(change.target, follow=False)
     os.unlink(real)
     atomic.touched(real)
+
+
+def _make_link(change: MakeLink, _: Step, host: Host) -> None:
+    real = host.real(change.target, follow=False)
+    make_folders(host, change.target)
+    new = atomic.candidate(real)
+    if os.path.lexists(new):
+        os.unlink(new)
+    os.symlink(change.to, new)
+    atomic.commit(real)
 
 
 def _ensure_user(change: EnsureUser, _: Step, host: Host) -> None:
@@ -294,6 +305,7 @@ _PERFORM: dict[type, Any] = {
     EnsureUser: _ensure_user,
     AuthorizeKeys: _authorize_keys,
     MakeHostKey: _make_host_key,
+    MakeLink: _make_link,
     SetHostname: _set_hostname,
     Run: _run,
 }

@@ -10,7 +10,7 @@ from .record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import ClassVar
 
     from .model import Secret
@@ -32,7 +32,8 @@ class WriteFile(Change):
 
     With `ours` the file is ours alone: it goes when nobody wants it any more, and stays untouched when somebody
     changed it since we wrote it. `secret` keeps its content out of diffs. `check` is a command that must accept the
-    new content before it takes its place (`visudo -cf`); the path of the candidate is appended.
+    new content before it takes its place (`visudo -cf`); the path of the candidate is appended. With `append` the
+    content is added, once per instance, to what stands there, which keeps its mode and owner.
     """
 
     kind = "file"
@@ -43,6 +44,7 @@ class WriteFile(Change):
     ours: bool = True
     secret: bool = False
     check: Sequence[str] = ()
+    append: bool = False
 
 
 class WriteBlock(Change):
@@ -63,11 +65,38 @@ class RemoveFile(Change):
     kind = "remove"
 
 
-class EnsureUser(Change):
-    """A user named `target` exists, with a home, is a member of those `groups` that exist, and has this shell.
+class MakeLink(Change):
+    """A symbolic link at `target` to `to`, in place of a file or another link."""
 
-    An existing user keeps all else. `password` is in crypt(5) form or plain; None leaves it alone (locked for a new
-    user). `expired` asks for a new one at first login.
+    kind = "link"
+    to: str = ""
+
+
+class MakeFolder(Change):
+    """A folder at `target`; one that is there keeps its mode and owner."""
+
+    kind = "folder"
+    mode: int = 0o755
+    owner: str = "root"
+    group: str = "root"
+
+
+class EnsureGroup(Change):
+    """A group named `target` exists and has these members besides those it has."""
+
+    kind = "group"
+    gid: int | None = None
+    system: bool = False
+    members: Sequence[str] = ()
+
+
+class EnsureUser(Change):
+    """A user named `target` exists, is a member of those `groups` that exist, and has a home.
+
+    What is None or empty is left to useradd's own defaults. An existing user keeps all but `groups`, `locked`,
+    `expires` and `inactive`. `password` is in crypt(5) form or plain; None leaves it alone (locked for a new user);
+    `expired` asks for a new one at first login. `expires` is a day (YYYY-MM-DD), `inactive` days. `locked` True locks
+    the password, False unlocks one that is there.
     """
 
     kind = "user"
@@ -75,6 +104,26 @@ class EnsureUser(Change):
     shell: str = "/bin/bash"
     groups: Sequence[str] = ()
     home: str | None = None
+    password: Secret | None = None
+    expired: bool = False
+    uid: int | None = None
+    primary_group: str | None = None
+    system: bool = False
+    create_home: bool = True
+    user_group: bool = True
+    log_init: bool = True
+    expires: str | None = None
+    inactive: int | None = None
+    locked: bool | None = None
+
+
+class SetPassword(Change):
+    """The password of the existing user `target`, once per instance; in crypt(5) form or plain.
+
+    None: a random one is made when it is applied and shown on the console, nowhere else.
+    """
+
+    kind = "password"
     password: Secret | None = None
     expired: bool = False
 
@@ -100,12 +149,59 @@ class SetHostname(Change):
     kind = "kernel-hostname"
 
 
-class Run(Change):
-    """Run a user's program of the tree, once per instance, never under `--root`.
+# how often something runs: at every boot, once per instance, once in the life of the machine
+BOOT, INSTANCE, ONCE = "boot", "instance", "once"
 
-    `target` is the file, `command` what is executed, `timeout` in seconds.
+
+class Run(Change):
+    """Run a user's program, never under `--root`; its output goes to the output log, its exit code to the status.
+
+    `target` is the file, or a name for what has none; `command` what is executed (the first word a path of the tree);
+    `timeout` in seconds, None for none; `environment` is added to the documented one.
     """
 
     kind = "run"
     command: Sequence[str] = ()
-    timeout: float = 0.0
+    timeout: float | None = None
+    when: str = INSTANCE
+    environment: Mapping[str, str] = {}
+
+
+class Call(Change):
+    """Call a program of the distribution (apt-get, locale-gen, growpart …), never under `--root`: deferred there.
+
+    `target` names it in plans and marks. It is called once per instance, or at every boot by `when`, and again when
+    `fingerprint` is another than at the last successful call. `unless` is a program that only looks: exit 0 means that
+    there is nothing to do. `accept`: exit codes that are a success. `tries` with growing pauses in between, for what
+    can pass. `hidden` is given on standard input. `marked_first`: the mark is written before the call, for what ends
+    this boot.
+    """
+
+    kind = "call"
+    command: Sequence[str] = ()
+    when: str = INSTANCE
+    fingerprint: str = ""
+    unless: Sequence[str] = ()
+    accept: Sequence[int] = (0,)
+    timeout: float = 300.0
+    tries: int = 1
+    environment: Mapping[str, str] = {}
+    hidden: Secret | None = None
+    marked_first: bool = False
+
+
+class Post(Change):
+    """Tell a URL (`target`) by an HTTP POST of these form fields, once per instance or at every boot."""
+
+    kind = "post"
+    fields: Mapping[str, str] = {}
+    tries: int = 10
+    when: str = INSTANCE
+
+
+class Announce(Change):
+    """Lines on the console and in the log; `target` names the message."""
+
+    kind = "message"
+    lines: Sequence[str] = ()
+    when: str = BOOT

@@ -11,6 +11,7 @@ from .changes import (
     Change,
     EnsureUser,
     MakeHostKey,
+    MakeLink,
     RemoveFile,
     Run,
     SetHostname,
@@ -168,6 +169,19 @@ def _deferred(change: Change, action: str, past: Past, reason: str) -> Step:
     return Step(change, "none" if noted else action, reason, deferred=True)
 
 
+def _make_link(change: MakeLink, host: Host, _: Past) -> Step:
+    real = host.real(change.target, follow=False)
+    if not os.path.lexists(real):
+        return Step(change, "create", after=change.to.encode())
+    if not os.path.islink(real):
+        if os.path.isdir(real):
+            raise ChangeError("is a folder", where=change.target)
+        return Step(change, "update", "a file stands there", after=change.to.encode())
+    current = os.readlink(real)
+    action = "none" if current == change.to else "update"
+    return Step(change, action, before=current.encode(), after=change.to.encode())
+
+
 def _ensure_user(change: EnsureUser, host: Host, past: Past) -> Step:
     account = host.accounts().get(change.target)
     lacking: list[str] = []
@@ -234,6 +248,7 @@ _COMPARE: dict[type[Change], Any] = {
     EnsureUser: _ensure_user,
     AuthorizeKeys: _authorize_keys,
     MakeHostKey: _make_host_key,
+    MakeLink: _make_link,
     SetHostname: _set_hostname,
     Run: _run,
 }

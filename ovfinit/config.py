@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from .duties import ORDER
 from .errors import ConfigError, InputError
 from .paths import DROPINS, SETTINGS
 from .record import Record
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 LIMIT = 1024 * 1024
 WEEK = 7 * 24 * 3600
-HANDLERS = ("hostname", "network", "ssh_keys", "users", "scripts")
 GROUPS = ("adm", "audio", "cdrom", "dialout", "dip", "floppy", "netdev", "plugdev", "sudo", "video")
 
 
@@ -274,7 +274,7 @@ def _shell(value: object, document: Document, path: tuple[str, ...]) -> str:
 
 _TOP: dict[str, Callable[[object, Document, tuple[str, ...]], Any]] = {
     "datasources": _texts,
-    "disable": _choices(*HANDLERS),
+    "disable": _choices(*ORDER),
 }
 _SECTIONS: dict[str, type[Record]] = {
     "hostname": HostnameConfig,

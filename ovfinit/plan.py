@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from . import handlers
 from .changes import STAGES, Change, RemoveFile, WriteBlock
 from .compare import Step, compare
+from .duties import ALWAYS, FIELDS, KEYS, ORDER
 from .errors import ChangeError, OvfinitError
 from .ledger import BLOCK
 from .model import Problem
 from .record import Record
 from .state import Past, State
+from .userdata import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .config import Config
     from .host import Host
     from .model import Metadata
+    from .userdata import UserData
 
 
 class Duty(Record):
@@ -43,24 +45,29 @@ class Plan(Record):
                 yield from (step for step in duty.steps if step.change.stage == stage)
 
 
-def make_plan(metadata: Metadata, config: Config, host: Host, state: State) -> Plan:
-    """Ask every duty that is not disabled, then compare. Changes nothing; raises StateError for damaged state."""
+def make_plan(metadata: Metadata, config: Config, host: Host, state: State, handed: UserData = NOTHING) -> Plan:
+    """Ask every duty that has something to do here and is not disabled, then compare.
+
+    Changes nothing; raises StateError for damaged state.
+    """
     assert metadata.instance_id is not None
     past = state.past(metadata.instance_id)
+    asked = {*ALWAYS, *(KEYS[key] for key in handed.config)}
+    asked |= {name for field, name in FIELDS.items() if getattr(metadata, field) is not None}
     duties = []
-    for name in handlers.ORDER:
-        if name not in config.disable:
-            duties.append(_plan_duty(name, metadata, config, host, past))
+    for name in ORDER:
+        if name in asked and name not in config.disable:
+            duties.append(_plan_duty(name, metadata, config, host, past, handed))
     return Plan(metadata, past, (*duties, *_leftovers(duties, config, host, past)))
 
 
-def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: Past) -> Duty:
+def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Duty:
     module = __import__(f"ovfinit.handlers.{name}", fromlist=[name])
     wanted: list[Change] = []
     problems: list[Problem] = []
     error: OvfinitError | None = None
     try:
-        for item in module.changes(metadata, config, host, past):
+        for item in module.changes(metadata, config, host, past, handed):
             (problems if isinstance(item, Problem) else wanted).append(item)
         error = _dropped(metadata, name)
     except OvfinitError as failure:
@@ -70,10 +77,10 @@ def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: 
 
 def _leftovers(duties: Sequence[Duty], config: Config, host: Host, past: Past) -> Iterator[Duty]:
     """Files and blocks of ours that nobody wants any more go; a duty that failed or is disabled keeps its own."""
-    settled = {duty.handler for duty in duties if duty.error is None}
+    failed = {duty.handler for duty in duties if duty.error is not None}
     wanted = {step.change.target for duty in duties for step in duty.steps}
     for path, handler in past.wanted_by.items():
-        if path in wanted or handler not in settled or handler in config.disable or not past.written.get(path):
+        if path in wanted or handler in failed or handler in config.disable or not past.written.get(path):
             continue
         change: Change
         change = RemoveFile(handler, path) if past.written[path] != BLOCK else WriteBlock(handler, path)

@@ -1,9 +1,6 @@
-"""The duties: pure functions from (metadata, configuration, host, past) to changes, one per file.
+"""The duties: pure functions from (metadata, configuration, host, past, user data) to changes, one per file.
 
-Each module has `NAME` and `changes(metadata, config, host, past)`, which yields changes, and problems for what it had
-to leave out. `ORDER` is the order in which they are planned and applied within a stage.
+Each module has `NAME`, `changes(metadata, config, host, past, handed)`, which yields changes, and problems for what it
+had to leave out, and `KEYS` if it takes cloud-config keys: key → the schema (userdata/schema.py) that validates,
+documents and types it. Which duties there are, and their order, is in duties.py.
 """
-
-from __future__ import annotations
-
-ORDER = ("hostname", "network", "ssh_keys", "users", "scripts")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..changes import SetHostname, WriteBlock, WriteFile
+from ..userdata import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
     from ..host import Host
     from ..model import Metadata
     from ..state import Past
+    from ..userdata import UserData
 
 NAME = "hostname"
 
 
-def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Iterator[Change]:
+def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData = NOTHING) -> Iterator[Change]:
     """The short name goes to /etc/hostname (hostname(5)), the full one to the 127.0.1.1 line that Debian uses."""
-    del past
+    del past, handed
     name = metadata.hostname
     if name is None:
         return

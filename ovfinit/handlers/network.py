@@ -6,6 +6,7 @@ from ..changes import WriteFile
 from ..errors import ChangeError
 from ..model import Problem
 from ..network import choose, v2
+from ..userdata import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,19 +18,22 @@ if TYPE_CHECKING:
     from ..model import Metadata
     from ..network.model import Network, Rendered
     from ..state import Past
+    from ..userdata import UserData
 
 NAME = "network"
 SHOWN_LIMIT = 5
 
 
-def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Iterator[Change | Problem]:
+def changes(
+    metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData = NOTHING
+) -> Iterator[Change | Problem]:
     """The files, and a problem for each value that had to be left out and each thing that may spoil their effect.
 
     Without a network in the metadata, or with `config: disabled`, nothing. What is wrong in one place does not cost
     the rest. Raises ChangeError if nobody would read the files, and, after everything else has been handed out, if a
     device had to be left out: its files of an earlier boot stay then, and the next boot tries again.
     """
-    del past
+    del past, handed
     if metadata.network is None:
         return
     origin = metadata.origins.get(NAME)

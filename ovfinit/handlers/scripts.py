@@ -7,6 +7,7 @@ from ..errors import InputError
 from ..model import Problem
 from ..paths import INSTANCES
 from ..state import folder_name
+from ..userdata import NOTHING
 from ..userdata.content import expand, sniff
 
 TYPE_CHECKING = False
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
     from ..host import Host
     from ..model import Metadata
     from ..state import Past
+    from ..userdata import UserData
 
 NAME = "scripts"
 SCRIPT = "text/x-shellscript"
 
 
-def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Iterator[Change | Problem]:
+def changes(
+    metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData = NOTHING
+) -> Iterator[Change | Problem]:
     """The vendor's script runs before the user's. What is not a script is reported, never guessed at."""
-    del host, past
+    del host, past, handed
     assert metadata.instance_id is not None
     folder = f"{INSTANCES}/{folder_name(metadata.instance_id)}/scripts"
     for field in ("vendor_data", "user_data"):

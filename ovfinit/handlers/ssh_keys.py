@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..changes import FINAL, LOCAL, MakeHostKey, RemoveFile, WriteFile
+from ..userdata import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,18 +14,19 @@ if TYPE_CHECKING:
     from ..host import Host
     from ..model import Metadata
     from ..state import Past
+    from ..userdata import UserData
 
 NAME = "ssh_keys"
 SETTINGS = "/etc/ssh/sshd_config.d/50-ovfinit.conf"
 
 
-def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Iterator[Change]:
+def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData = NOTHING) -> Iterator[Change]:
     """Keys of the configured types are made, those of other types go, both once per instance.
 
     An RSA key takes longer than everything else together, so it is made after the rest of the boot. With no types
     configured the keys are left alone.
     """
-    del metadata
+    del metadata, handed
     types = config.ssh.host_keys
     if types and NAME not in past.done:
         for name in host.listing("/etc/ssh"):

@@ -6,6 +6,7 @@ from ..accounts import is_hash, valid_name
 from ..changes import AuthorizeKeys, EnsureUser, WriteFile
 from ..errors import ChangeError
 from ..model import Problem
+from ..userdata import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
     from ..host import Host
     from ..model import Metadata, Secret
     from ..state import Past
+    from ..userdata import UserData
 
 NAME = "users"
 SUDOERS = "/etc/sudoers.d/90-ovfinit"
 KEY_TYPES = ("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")
 
 
-def changes(metadata: Metadata, config: Config, host: Host, past: Past) -> Iterator[Change | Problem]:
+def changes(
+    metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData = NOTHING
+) -> Iterator[Change | Problem]:
     """The user is made once and kept; its keys follow the metadata at every boot."""
+    del handed
     wanted = config.default_user
     name = wanted.name or metadata.username or host.os_release.get("ID") or "user"
     if not valid_name(name):

@@ -1,0 +1,50 @@
+"""One walk over a document that a person wrote: where its values stand, and what was found on the way."""
+
+from __future__ import annotations
+
+from ..finding import ERROR, WARNING, Finding, dotted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    Path = tuple[str | int, ...]
+
+    class Places(Protocol):
+        """What knows where a value stands and how it is spelled: `yamltext.Document`, a merge of several."""
+
+        def where(self, *path: str | int) -> str:
+            """`file:line:column`."""
+
+        def spelling(self, *path: str | int) -> str | None:
+            """The scalar as it is written."""
+
+
+class Unfit:
+    """The type of `UNFIT`."""
+
+
+UNFIT = Unfit()
+
+
+class Reading:
+    """One walk over a document: where values stand, and what was found."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.findings: list[Finding] = []
+
+    def error(self, path: Path, message: str, hint: str | None = None) -> Unfit:
+        """A value that cannot be used; returns UNFIT."""
+        self.findings.append(Finding(ERROR, self.places.where(*path), dotted(path), message, hint))
+        return UNFIT
+
+    def warning(self, path: Path, message: str, hint: str | None = None) -> None:
+        """A value that is used, or was never going to be."""
+        self.findings.append(Finding(WARNING, self.places.where(*path), dotted(path), message, hint))
+
+
+def kind(value: object) -> str:
+    """What a value is, in the words of people who write YAML."""
+    names = {bool: "a flag", int: "a number", float: "a number", str: "a text", bytes: "binary", list: "a list"}
+    return "nothing" if value is None else names.get(type(value), "a mapping")
