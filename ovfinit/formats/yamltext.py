@@ -179,6 +179,9 @@ class _Builder:
                 loader.dispose()
         except yaml.MarkedYAMLError as error:
             mark: Any = error.problem_mark or error.context_mark
+            if "nesting depth" in (error.problem or ""):
+                # libyaml has a limit of its own since 0.2.6, which it meets while it reads ahead of its events
+                raise self._bad(f"is nested more than {MAX_DEPTH} levels deep", mark) from None
             advice = self._advice(mark) if "cannot start any token" in (error.problem or "") else None
             raise self._bad(error.problem or "is malformed", mark, advice) from None
         except yaml.reader.ReaderError as error:

@@ -66,7 +66,7 @@ def test_values(text: str, value: object) -> None:
         ("a: *nowhere", "F:1:4", "no anchor 'nowhere'"),
         ("a: &x [*x]", "F:1:8", "stands inside what it means"),
         ("<<: 3", "F:1:5", "`<<` takes"),
-        ("[" * 100_000, "F:1:65", "more than 64 levels"),
+        ("[" * 500, "F:1:65", "more than 64 levels"),
         ("a: " + "{a: " * 100_000, "F:1:256", "more than 64 levels"),
         ("x: &x " + "[" * 40 + "]" * 40 + "\ny: " + "[" * 40 + "*x" + "]" * 40, "F:2:44", "more than 64 levels"),
         (BOMB, "F:6:10", f"more than {MAX_NODES} values"),
@@ -81,6 +81,12 @@ def test_refused(text: bytes | str, where: str, message: str) -> None:
         load(text, "F")
     assert message in caught.value.message
     assert caught.value.where == where
+
+
+def test_very_deep() -> None:
+    """However deep a document is, it is refused for that, also where libyaml is the first to notice."""
+    with pytest.raises(InputError, match="more than 64 levels"):
+        load("[" * 100_000, "F")
 
 
 def test_no_value_is_shown() -> None:
