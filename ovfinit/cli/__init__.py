@@ -28,7 +28,7 @@ COMMANDS = {
     "analyze": ("timing", "show where the boot time went"),
     "check": ("validate", "validate any input without using it"),
     "clean": ("tidy", "make the machine ready to be an image again"),
-    "ovf": ("ovf", "make an OVF environment for a guest"),
+    "ovf": ("ovf", "look into an OVF package, check it, make an environment from it"),
     "datasource": ("sources", "list the datasource plugins, or check one"),
 }
 _WITH_VALUE = ("--root", "--from", "--config", "--stage", "--timeout", "--svg")
@@ -91,6 +91,17 @@ def _run(words: list[str]) -> int:
             f"there is no command {name!r}", remedy=f"there are: {', '.join(COMMANDS)}; see ovfinit --help"
         )
     module: ModuleType = __import__(f"{__name__}.{COMMANDS[name][0]}", fromlist=["run"])
+    verbs: dict[str, tuple[str, str]] = getattr(module, "VERBS", {})
+    if verbs:
+        at = _command(words)
+        if at is None:
+            return _group(name, module.DESCRIPTION[name], verbs, words)
+        verb = words.pop(at)
+        if verb not in verbs:
+            remedy = f"there are: {', '.join(verbs)}; see ovfinit {name} --help"
+            raise UsageError(f"there is no command '{name} {verb}'", remedy=remedy)
+        module = __import__(f"{__name__}.{verbs[verb][0]}", fromlist=["run"])
+        name = f"{name} {verb}"
     parser = _parser(f"ovfinit {name}", module.DESCRIPTION[name])
     module.arguments(name, parser)
     options = parser.parse_args(words)
@@ -126,6 +137,18 @@ def _top(words: Sequence[str]) -> int:
     )
     print("\n".join(f"  {name.ljust(width)}  {line}" for name, (_, line) in COMMANDS.items()))
     print("\nOptions of every command are listed by: ovfinit COMMAND --help\nThe manual: man ovfinit")
+    return 0
+
+
+def _group(name: str, description: str, verbs: dict[str, tuple[str, str]], words: Sequence[str]) -> int:
+    """A command that is a group of others, named without one of them."""
+    if not {"-h", "--help"} & set(words):
+        raise UsageError(f"{name} what?", remedy=f"there are: {', '.join(verbs)}; see ovfinit {name} --help")
+    width = max(map(len, verbs))
+    lines = "\n".join(f"  {verb.ljust(width)}  {line}" for verb, (_, line) in verbs.items())
+    parser = _parser(f"ovfinit {name}", f"{description}\n\n{lines}")
+    parser.add_argument("command", metavar="COMMAND", help=f"its own options: ovfinit {name} COMMAND --help")
+    parser.print_help()
     return 0
 
 

@@ -1,0 +1,258 @@
+"""Opening a package, whatever it is: a folder, a descriptor, an OVA (also compressed, or a zip), a URL.
+
+with open_package("app.ova") as opened:
+    for machine in opened.package.machines: …
+    with opened.content(opened.package.files[0]) as stream: …
+"""
+
+from __future__ import annotations
+
+import io
+import os
+
+from ..errors import InputError
+from . import envelope, manifest, xmltree
+from .archive import Archive
+from .finding import Findings
+from .store import Folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from .manifest import Manifest
+    from .package import File, Package
+    from .store import Member, Store
+
+BUNDLE_LIMIT = 4 * 1024 * 1024
+MOST_CHUNKS = 100_000
+
+
+class OpenPackage:
+    """A package that was opened: what it describes, where its files are, and what is wrong with it so far.
+
+    Attributes:
+        package: the model.
+        store: the files.
+        manifest: the digests, None if the package has none.
+        descriptor: the name of the descriptor in the store.
+        findings: grows while the package is looked at.
+    """
+
+    def __init__(self, store: Store, descriptor: str, findings: Findings, language: str | None) -> None:
+        self.store = store
+        self.descriptor = descriptor
+        self.findings = findings
+        data = self.read(descriptor, xmltree.LIMIT)
+        if data is None:
+            raise InputError("is not there", where=self.place(descriptor))
+        where = self.place(descriptor)
+        self.package: Package = envelope.read(data, where, findings, language=language, fetch=self._bundle)
+        self.manifest: Manifest | None = self._manifest()
+
+    def __enter__(self) -> OpenPackage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what is open."""
+        self.store.close()
+
+    def place(self, name: str) -> str:
+        """A file of the package as findings name it."""
+        if isinstance(self.store, Folder):
+            return os.path.join(self.store.where, name) if self.store.where != "." else name
+        return f"{self.store.where}:{name}"
+
+    def read(self, name: str, limit: int) -> bytes | None:
+        """A small file of the package, None if it is not there. Raises InputError if it is larger than `limit`."""
+        member = self.store.find(name)
+        if member is None:
+            return None
+        with self.store.open(member) as stream:
+            data = _all(stream, limit + 1)
+        if len(data) > limit:
+            raise InputError(f"is larger than {limit} bytes", where=self.place(name))
+        return data
+
+    def parts(self, file: File) -> list[Member]:
+        """The members that hold a file, in order: one, or its chunks. Raises InputError if hostile or missing."""
+        where = f"{self.place(self.descriptor)}:{file.line}"
+        try:
+            if not file.chunk_size:
+                members = [self.store.find(file.href)]
+            else:
+                # DSP0243 1.1, section 7.1: HREF.000000000, HREF.000000001, …
+                members = []
+                count = MOST_CHUNKS if file.size is None else -(-file.size // file.chunk_size)
+                for number in range(min(max(count, 1), MOST_CHUNKS)):
+                    member = self.store.find(f"{file.href}.{number:09d}")
+                    if member is None and (number == 0 or file.size is None):
+                        # VMware writes chunkSize for files that fit into one chunk, and stores them whole
+                        members += [self.store.find(file.href)] if number == 0 else []
+                        break
+                    members.append(member)
+        except InputError as error:
+            message = f"{file.href[:100]!r} {error.message}"
+            raise InputError(message, where=where, remedy="name a file of the package") from error
+        present = [member for member in members if member is not None]
+        if not present or len(present) < len(members):
+            missing = file.href if not file.chunk_size else f"{file.href}.{len(present):09d}"
+            raise InputError(f"{missing[:100]!r} is not in the package", where=where, remedy="get the package whole")
+        return present
+
+    def stored(self, file: File) -> BinaryIO:
+        """A file as it is stored, chunks put together. Raises InputError as `parts`."""
+        members = self.parts(file)
+        return self.store.open(members[0]) if len(members) == 1 else _joined(self.store, members)
+
+    def content(self, file: File) -> BinaryIO:
+        """A file as a machine sees it: chunks put together, compression undone. Raises InputError as `parts`."""
+        stream = self.stored(file)
+        if file.compression != "gzip":
+            return stream
+        import gzip
+
+        return gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[return-value]
+
+    def _bundle(self, file: File) -> bytes | None:
+        try:
+            with self.content(file) as stream:
+                data = _all(stream, BUNDLE_LIMIT + 1)
+        except (InputError, OSError, EOFError):
+            return None
+        return data if len(data) <= BUNDLE_LIMIT else None
+
+    def _manifest(self) -> Manifest | None:
+        """The manifest of the same name, else the only one there is."""
+        names = [f"{os.path.splitext(self.descriptor)[0]}.mf"]
+        listed = self.store.members() or ()
+        if not isinstance(self.store, Folder):
+            names += [member.name for member in listed if member.name.lower().endswith(".mf")]
+        for name in names:
+            data = self.read(name, manifest.LIMIT)
+            if data is not None:
+                return manifest.parse(data, self.place(name), self.findings)
+        return None
+
+
+def _all(stream: BinaryIO, limit: int) -> bytes:
+    parts: list[bytes] = []
+    left = limit
+    while left > 0 and (part := stream.read(min(left, 1 << 20))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+class _Chunks(io.RawIOBase):
+    """Several members as one stream; seeking backwards begins anew."""
+
+    def __init__(self, store: Store, members: Sequence[Member]) -> None:
+        self._store, self._members = store, members
+        self._index, self._current, self._position = 0, store.open(members[0]), 0
+
+    def readable(self) -> bool:
+        """As a file's."""
+        return True
+
+    def seekable(self) -> bool:
+        """As a file's."""
+        return True
+
+    def tell(self) -> int:
+        """As a file's."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As a file's."""
+        sizes = [member.size or 0 for member in self._members]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: sum(sizes)}[whence]
+        self._position = left = max(0, base + offset)
+        index = 0
+        while index < len(sizes) - 1 and left >= sizes[index]:
+            left -= sizes[index]
+            index += 1
+        self._current.close()
+        self._index, self._current = index, self._store.open(self._members[index])
+        self._current.seek(left)
+        return self._position
+
+    def readinto(self, buffer: object) -> int:
+        """As a file's."""
+        while True:
+            count = self._current.readinto(buffer) or 0  # type: ignore[attr-defined]
+            if count or self._index + 1 >= len(self._members):
+                self._position += count
+                return int(count)
+            self._current.close()
+            self._index += 1
+            self._current = self._store.open(self._members[self._index])
+
+    def close(self) -> None:
+        """As a file's."""
+        self._current.close()
+        super().close()
+
+
+def _joined(store: Store, members: Sequence[Member]) -> BinaryIO:
+    return io.BufferedReader(_Chunks(store, members), 256 * 1024)
+
+
+def open_package(path: str, *, language: str | None = None) -> OpenPackage:
+    """Open what the caller names.
+
+    Args:
+        path: a folder with one descriptor, a descriptor, an OVA in any wrapping, or an http(s) URL of one of these.
+        language: a tag or locale name in which texts are wanted.
+
+    Raises:
+        InputError: it cannot be read, or is no package at all.
+    """
+    findings = Findings()
+    store, descriptor = _store(path)
+    try:
+        if isinstance(store, Archive):
+            if store.trouble:
+                findings.error("archive-damaged", f"the archive {store.trouble}", path, "get it again, whole")
+            descriptor = _only_descriptor([member.name for member in store.members()], path)
+        return OpenPackage(store, descriptor, findings, language)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _store(path: str) -> tuple[Store, str]:
+    """Where the files are, and the descriptor's name if that is known already."""
+    if os.path.isdir(path):
+        try:
+            names = os.listdir(path)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", where=path) from error
+        return Folder(path), _only_descriptor(names, path)
+    try:
+        stream = open(path, "rb", buffering=0)
+        head = stream.read(512)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=path) from error
+    if len(head) == 512 and (head[257:262] == b"ustar" or path.lower().endswith((".ova", ".tar"))):
+        return Archive(stream, path), ""
+    stream.close()
+    if not head.strip():
+        raise InputError("is empty", where=path)
+    folder, name = os.path.split(path)
+    return Folder(folder or "."), name
+
+
+def _only_descriptor(names: Sequence[str], where: str) -> str:
+    """The one descriptor among names; what a Mac leaves beside it (`._app.ovf`) is none."""
+    found = [name for name in names if name.lower().endswith(".ovf") and not os.path.basename(name).startswith("._")]
+    if not found:
+        raise InputError("has no descriptor: no file in it ends in .ovf", where=where)
+    if len(found) > 1:
+        some = ", ".join(sorted(found)[:5])
+        raise InputError(f"has several descriptors: {some}", where=where, remedy="name the one that you mean")
+    return found[0]
