@@ -173,8 +173,8 @@ class Call(Change):
     `target` names it in plans and marks. It is called once per instance, or at every boot by `when`, and again when
     `fingerprint` is another than at the last successful call. `unless` is a program that only looks: exit 0 means that
     there is nothing to do. `accept`: exit codes that are a success. `tries` with growing pauses in between, for what
-    can pass. `hidden` is given on standard input. `marked_first`: the mark is written before the call, for what ends
-    this boot.
+    can pass. `hidden` is given on standard input, what is not text in it by surrogates. `marked_first`: the mark is
+    written before the call, for what ends this boot.
     """
 
     kind = "call"
@@ -191,16 +191,23 @@ class Call(Change):
 
 
 class Post(Change):
-    """Tell a URL (`target`) by an HTTP POST of these form fields, once per instance or at every boot."""
+    """Tell a URL (`target`) by an HTTP POST of these form fields, once per instance or at every boot.
+
+    `files`: fields whose value is what stands in this file of the tree when it is posted; `N/A` if there is none.
+    """
 
     kind = "post"
     fields: Mapping[str, str] = {}
+    files: Mapping[str, str] = {}
     tries: int = 10
     when: str = INSTANCE
 
 
 class Announce(Change):
-    """Lines on the console and in the log; `target` names the message."""
+    """Lines on the console and in the log; `target` names the message.
+
+    `$TIMESTAMP` (RFC 5322, UTC) and `$UPTIME` (seconds) in them are of the moment when they are shown.
+    """
 
     kind = "message"
     lines: Sequence[str] = ()
