@@ -10,11 +10,18 @@ ALWAYS = ("hostname", "network", "ssh_keys", "users", "scripts")
 # the order in which duties are planned and applied within a stage
 ORDER = (
     *("growth", "disks", "mounts", "hostname", "resolv_conf", "network", "ssh_keys", "boot_commands", "random_seed"),
-    *("files", "users", "passwords", "ssh_import", "ca_certs", "rsyslog", "timezone", "locale", "keyboard", "ntp"),
-    *("apt", "packages", "late_files", "run_commands", "scripts", "phone_home", "final_message", "power"),
+    *("files", "users", "passwords", "ca_certs", "rsyslog", "timezone", "locale", "keyboard", "ntp"),
+    *("apt", "packages", "ssh_import", "late_files", "run_commands", "scripts"),
+    *("phone_home", "final_message", "power"),
 )
 # field of the metadata → duty that takes it besides those of ALWAYS
 FIELDS = {"timezone": "timezone", "locale": "locale"}
+# cloud-config key → duties that take it as well, besides the one in KEYS that describes it
+SHARED = {
+    "write_files": ("late_files",),
+    "users": ("ssh_import",),
+    "user": ("ssh_import",),
+}
 # cloud-config key → duty
 KEYS = {
     "growpart": "growth",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .changes import STAGES, Change, RemoveFile, WriteBlock
 from .compare import Step, compare
-from .duties import ALWAYS, FIELDS, KEYS, ORDER
+from .duties import ALWAYS, FIELDS, KEYS, ORDER, SHARED
 from .errors import ChangeError, OvfinitError
 from .ledger import BLOCK
 from .model import Problem
@@ -53,6 +53,7 @@ def make_plan(metadata: Metadata, config: Config, host: Host, state: State, hand
     assert metadata.instance_id is not None
     past = state.past(metadata.instance_id)
     asked = {*ALWAYS, *(KEYS[key] for key in handed.config)}
+    asked |= {name for key in handed.config for name in SHARED.get(key, ())}
     asked |= {name for field, name in FIELDS.items() if getattr(metadata, field) is not None}
     duties = []
     for name in ORDER:

@@ -262,8 +262,9 @@ class Many(Spec):
 
 
 class Table(Spec):
-    """A mapping of known keys, each with its spec; `required` ones must be usable. Keys that are null are absent.
+    """A mapping of known keys, each with its spec; `required` ones must be usable.
 
+    Keys that are null are absent, unless null is one of the forms that the key's spec names (`OneOf` with `Nothing`).
     `aliases`: other spellings of a key, deprecated ones. The typed value is a dict of the keys that are there.
     """
 
@@ -296,9 +297,10 @@ class Table(Spec):
                 reading.warning((*path, key), "is deprecated", f"write {name}")
                 if name in found:
                     continue
-            if given is None:
+            spec = self.keys[name]
+            if given is None and not (isinstance(spec, OneOf) and spec.takes(None)):
                 continue
-            read = self.keys[name].read(given, (*path, key), reading)
+            read = spec.read(given, (*path, key), reading)
             if read is not UNFIT:
                 typed[name] = read
         for name in self.required:
@@ -376,3 +378,20 @@ class Nothing(Spec):
     def takes(self, value: object) -> bool:
         """See Spec."""
         return value is None
+
+
+class Unoffered(Spec):
+    """A key of the peer's that is known and not offered; `instead` says what to do."""
+
+    instead: str = ""
+
+    @property
+    def form(self) -> str:
+        """See Spec."""
+        return "left out"
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        """See Spec."""
+        del value
+        reading.warning(path, "is known, but not offered", self.instead or None)
+        return UNFIT
