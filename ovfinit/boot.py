@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .config import Config
+    from .errors import OvfinitError
     from .model import Metadata
     from .plan import Plan
 
@@ -89,8 +90,11 @@ class Boot:
         progress: Callable[[str], None] = lambda _: None,
         *,
         more: bool = False,
+        again: bool = False,
     ) -> Report:
         """Apply what the probe found, publish the status and the log; with `more`, other stages are to follow.
+
+        With `again`, the boot was over before: its status is kept, and what was done now is brought into it.
 
         Raises SourceError when nothing was found, StateError when the state cannot be written; nothing is changed then.
         """
@@ -135,14 +139,20 @@ class Boot:
             spans=self._take_spans(stages, started),
         )
         if not more:
-            self._complete(known)
+            self._complete(known, again=again)
         lines = [f"source: {metadata.datasource} {metadata.location or ''} instance {metadata.instance_id}"]
         for outcome in outcomes:
             lines += [f"{outcome.handler}: changed {target}" for target in outcome.changed]
             lines += [f"{outcome.handler}: failed: {error}" for error in outcome.errors]
         lines += [f"warning: {warning}" for warning in known["warnings"]]
         self._publish(known, metadata, lines)
-        return Report(metadata=metadata, status=known, more=left)
+        return Report(
+            metadata,
+            known,
+            left,
+            tuple(target for outcome in outcomes for target in outcome.changed),
+            tuple(error for outcome in outcomes for error in outcome.errors),
+        )
 
     def _take_spans(self, stages: Sequence[str], started: float) -> list[dict[str, Any]]:
         """The stretches since the last report, with these stages as one more."""
@@ -150,18 +160,25 @@ class Boot:
         taken, self.spans.records = self.spans.records, []
         return taken
 
-    def _complete(self, known: dict[str, Any]) -> None:
-        """Add what the earlier stages of the same boot reported."""
+    def _complete(self, known: dict[str, Any], *, again: bool) -> None:
+        """Add what the earlier stages of the same boot reported, or `again` what the whole boot did."""
         before = status.read(self.host)
-        if before["status"] != status.RUNNING or before.get("instance_id") != known["instance_id"]:
+        started = again or before["status"] == status.RUNNING
+        if not started or before.get("instance_id") != known["instance_id"]:
             return
+        if again:
+            # what failed then and was done now is no error any more; where the boot's time went is told by the boot
+            known["spans"] = []
+            tried = set(known["handlers"])
+            before["errors"] = [error for error in before.get("errors", []) if error.get("handler") not in tried]
+            known["scripts"] = known["scripts"] or before.get("scripts", [])
         for name, entry in before.get("handlers", {}).items():
             now = known["handlers"].get(name)
             if now is None or now["result"] == "nothing":
                 known["handlers"][name] = entry
         known["sources"] = known["sources"] or before.get("sources", [])
         known["spans"] = [*before.get("spans", []), *known["spans"]]
-        known["stages"] = [*before.get("stages", []), *known["stages"]]
+        known["stages"] = list(dict.fromkeys([*before.get("stages", []), *known["stages"]]))
         known["errors"] += [error for error in before.get("errors", []) if error not in known["errors"]]
         known["warnings"] += [text for text in before.get("warnings", []) if text not in known["warnings"]]
         if known["errors"]:
@@ -188,8 +205,10 @@ class Boot:
 
 
 class Report(Record):
-    """What a run did."""
+    """What a run did: `more` is left for other stages; `changed` are the targets, `failed` what could not be done."""
 
     metadata: Metadata
     status: dict[str, Any]
     more: bool
+    changed: Sequence[str] = ()
+    failed: Sequence[OvfinitError] = ()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LIMIT = 1024 * 1024
 WEEK = 7 * 24 * 3600
+WATCH_SECONDS = 10
 GROUPS = ("adm", "audio", "cdrom", "dialout", "dip", "floppy", "netdev", "plugdev", "sudo", "video")
 
 
@@ -62,6 +63,13 @@ class ScriptsConfig(Record):
     timeout: float = 3600.0
 
 
+class WatchConfig(Record):
+    """`on`: whether the daemon stays after the boot; `interval`: seconds between two questions to the source."""
+
+    on: bool = False
+    interval: float = 300.0
+
+
 class Config(Record):
     """All settings, complete with defaults.
 
@@ -78,6 +86,7 @@ class Config(Record):
     ssh: SshConfig = SshConfig()
     default_user: UserConfig = UserConfig()
     scripts: ScriptsConfig = ScriptsConfig()
+    watch: WatchConfig = WatchConfig()
     sources: Mapping[str, Mapping[str, Any]] = {}
     places: Mapping[str, str] = {}
     chosen: str | None = None
@@ -272,9 +281,22 @@ def _shell(value: object, document: Document, path: tuple[str, ...]) -> str:
     return text
 
 
+def _watch(value: object, document: Document, path: tuple[str, ...]) -> WatchConfig:
+    """`true`, `false`, or a mapping with the interval."""
+    if isinstance(value, dict) and set(value) == {"interval"}:
+        seconds = _seconds(value["interval"], document, (*path, "interval"))
+        if seconds < WATCH_SECONDS:
+            raise _wrong(document, (*path, "interval"), f"at least {WATCH_SECONDS} seconds")
+        return WatchConfig(True, seconds)
+    if not isinstance(value, bool):
+        raise _wrong(document, path, "true, false, or a mapping with `interval` in seconds")
+    return WatchConfig(value)
+
+
 _TOP: dict[str, Callable[[object, Document, tuple[str, ...]], Any]] = {
     "datasources": _texts,
     "disable": _choices(*ORDER),
+    "watch": _watch,
 }
 _SECTIONS: dict[str, type[Record]] = {
     "hostname": HostnameConfig,

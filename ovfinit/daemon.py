@@ -37,8 +37,18 @@ WATCHDOG_SECONDS = 30.0
 
 def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_file: str | None = None) -> int:
     """Run the boot's stages; returns 0, 1 if a duty failed, 4 if no datasource has anything for this machine."""
+
+    def agent() -> Boot:
+        return Boot(root, wanted, config_file, lenient=True)
+
     try:
-        return Daemon(Boot(root, wanted, config_file, lenient=True)).run()
+        daemon = Daemon(agent())
+        code = daemon.run()
+        if daemon.managed and daemon.agent.config.watch.on and daemon.found is not None:
+            from .watch import Watch
+
+            Watch(agent).run()
+        return code
     except (OvfinitError, OSError) as error:
         sys.stderr.write(f"ovfinit: {error}\n")
         journal(str(error), FAILED, ERROR, code=getattr(error, "code", "system"))
