@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .formats.yamltext import Document
 
 LIMIT = 16 * 1024 * 1024
-NETWORK_KEYS = {"version", "ethernets", "bonds", "bridges", "vlans", "renderer", "config"}
+# what only a network configuration has on top, beside its version
+NETWORK_KEYS = {"ethernets", "bonds", "bridges", "vlans", "vrfs", "dummy-devices", "links", "networks"}
+NETWORK_FILE = "network-config"
 META_KEYS = {"instance-id", "local-hostname", "public-keys", "hostname"}
 
 
@@ -34,7 +36,7 @@ def inspect(path: str) -> Inspection:
     try:
         kind, source = _kind(path)
         if source is not None:
-            return Inspection(path, kind, warnings=_as_source(source, path))
+            return Inspection(path, kind, warnings=[*_with_places(source, path), *_as_source(source, path)])
         return Inspection(path, kind, warnings=_as_text(kind, path))
     except OvfinitError as error:
         placed = error if error.where else type(error)(error.message, where=path, remedy=error.remedy)
@@ -86,6 +88,17 @@ def _read(path: str, limit: int) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}", where=path) from error
 
 
+def _with_places(name: str, path: str) -> Sequence[str]:
+    """What is to be said about a seed folder's network configuration, with lines and columns."""
+    file = os.path.join(path, NETWORK_FILE)
+    if name != "seed" or not os.path.exists(file):
+        return ()
+    from .formats.yamltext import load
+
+    document = load(_read(file, LIMIT), file)
+    return _network(document.value, file, document) if isinstance(document.value, dict) else ()
+
+
 def _as_source(name: str, path: str) -> list[str]:
     """Read it as its datasource would, and the network configuration that comes out."""
     from . import chain, plugins
@@ -100,22 +113,26 @@ def _as_source(name: str, path: str) -> list[str]:
     if probed.metadata is None:
         failure = probed.failure()
         raise InputError(failure.message, where=failure.where if failure.where != name else path, remedy=failure.remedy)
-    warnings = [problem.text for problem in probed.metadata.problems]
-    if probed.metadata.network is not None:
+    placed = os.path.exists(os.path.join(path, NETWORK_FILE))
+    problems = [one for one in probed.metadata.problems if not (placed and one.field.startswith("network"))]
+    warnings = [problem.text for problem in problems]
+    if probed.metadata.network is not None and not placed:
         warnings += _network(probed.metadata.network, probed.metadata.origins.get("network", path))
     return warnings
 
 
 def _network(value: object, where: str, document: Document | None = None) -> list[str]:
     """What the network duty would say: its first error is raised, with the others counted; its warnings come back."""
-    from .network.v2 import parse
+    from .network.forms import parse
 
     found = parse(value)
     if found.errors:
         first, more = found.errors[0], len(found.errors) - 1
         place = document.where(*first.path) if document is not None else where
         raise InputError(f"{first}{f' (and {more} more mistakes)' if more else ''}", where=place)
-    return [f"{where}: {text}" for text in (*found.warnings, *found.deprecations)]
+    places = {one: document.where(*one.path) if document is not None else where for one in found.warnings}
+    places |= {one: document.where(*one.path) if document is not None else where for one in found.deprecations}
+    return [f"{place}: {text}" for text, place in places.items()]
 
 
 def _as_text(kind: str, path: str) -> list[str]:
@@ -137,13 +154,21 @@ def _as_text(kind: str, path: str) -> list[str]:
     value = document.value
     if kind == "ovfinit.yaml":
         check(document)
-    elif isinstance(value, dict) and (set(value) <= NETWORK_KEYS or set(value) == {"network"}):
+    elif isinstance(value, dict) and _is_network(value):
         return _network(value, path, document)
     elif isinstance(value, dict) and not set(value) & META_KEYS:
         check(document)
     elif not isinstance(value, dict):
         raise InputError("is no input that ovfinit knows", where=path, remedy="see ovfinit check --help")
     return []
+
+
+def _is_network(value: dict[str, Any]) -> bool:
+    """True for a network configuration, in any form; `network: {renderer: …}` alone is a setting of ovfinit.yaml."""
+    inner = value.get("network") if set(value) == {"network"} else value
+    if not isinstance(inner, dict):
+        return inner is not value
+    return "version" in inner or bool(set(inner) & NETWORK_KEYS) or inner.get("config") == "disabled"
 
 
 def _interpreter(script: bytes, path: str) -> list[str]:

@@ -52,10 +52,16 @@ def changes(
             yield Problem(NAME, obstacle)
         if renderer == choose.IFUPDOWN:
             yield from _obstacles(parsed.network, rendered, host)
-    if lost:
-        reasons = "; ".join(str(finding) for finding in lost[:SHOWN_LIMIT])
-        more = f" (and {len(lost) - SHOWN_LIMIT} more)" if len(lost) > SHOWN_LIMIT else ""
-        raise ChangeError(f"left out: {reasons}{more}", where=origin, remedy="`ovfinit check FILE` names every mistake")
+    # what was lost before the network came into this form
+    earlier = [problem for problem in metadata.problems if problem.field.startswith(f"{NAME}.")]
+    reasons = [*(f"{problem.field}: {problem.message}" for problem in earlier), *map(str, lost)]
+    if reasons:
+        more = f" (and {len(reasons) - SHOWN_LIMIT} more)" if len(reasons) > SHOWN_LIMIT else ""
+        raise ChangeError(
+            f"left out: {'; '.join(reasons[:SHOWN_LIMIT])}{more}",
+            where=origin,
+            remedy="`ovfinit check FILE` names every mistake",
+        )
 
 
 def _render(renderer: str, network: Network, host: Host) -> Rendered:

@@ -47,6 +47,21 @@ def parse_network(text: str) -> str:
     return f"{inet_ntop(family, number.to_bytes(len(packed), 'big'))}/{prefix}"
 
 
+def prefix_of(mask: str) -> int:
+    """The prefix length that a netmask stands for: `255.255.255.0`, `ffff::`, or the length itself.
+
+    Raises ValueError, also for a mask with holes.
+    """
+    if mask.isascii() and mask.isdecimal():
+        return _length(mask, 128)
+    packed, _ = _pack(mask)
+    bits = len(packed) * 8
+    rest: int = (1 << bits) - 1 - int.from_bytes(packed, "big")
+    if rest & (rest + 1):
+        raise ValueError(mask)
+    return bits - rest.bit_length()
+
+
 def contains(network: str, address: str) -> bool:
     """True if `network` (`ADDRESS/LENGTH`, host bits allowed) covers `address`; both as returned by this module."""
     base, _, length = network.partition("/")

@@ -346,6 +346,19 @@ class Parsed(Record):
     lost: tuple[Finding, ...] = ()
 
 
+class Converted(Record):
+    """What became of a document in another form: a version 2 mapping, and findings with paths in that document.
+
+    `errors`, `warnings` and `lost` as in `Parsed`. `places`: section and id of a device → its place in the document.
+    """
+
+    network: Mapping[str, object]
+    errors: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    lost: tuple[Finding, ...] = ()
+    places: Mapping[tuple[str, str], tuple[str | int, ...]] = {}
+
+
 class RenderedFile(Record):
     """One configuration file: its text and mode."""
 

@@ -27,6 +27,7 @@ ID_LENGTH = 255
 _LOCALE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@")
 _ZONE = _LOCALE | frozenset("/+")
 _LINE = 1024
+NETWORK = "network"
 
 
 def normalize(metadata: Metadata, host: Host, table: Mapping[str, object]) -> Metadata:
@@ -114,6 +115,8 @@ class _Work:
             fields[field] = value or None
             if not set(value) <= allowed or len(value) > 64 or ".." in value or value.startswith(("/", "-")):
                 self._refuse(field, f"is not a {field} that could be set")
+        if fields[NETWORK] is not None:
+            self._convert()
         for field in ("username", "platform", "region", "availability_zone", "instance_type"):
             value = (fields[field] or "").strip()
             fields[field] = value or None
@@ -140,8 +143,24 @@ class _Work:
         origins = {field: origin for field, origin in self._origins.items() if field not in gone}
         return Metadata(**{**fields, "properties": properties, "origins": origins, "problems": tuple(self._problems)})
 
+    def _convert(self) -> None:
+        """Another form of network configuration becomes version 2; a device that is lost is a problem of its own."""
+        from ..network.forms import V2, convert, form
+
+        given = self._fields["network"]
+        if form(given) == V2:
+            return
+        converted = convert(given)
+        self._fields["network"] = dict(converted.network)
+        for finding in converted.lost:
+            self._problem(f"{NETWORK}.{finding.dotted}", finding.message)
+        for finding in (*converted.errors, *converted.warnings):
+            if finding not in converted.lost:
+                self._problem(NETWORK, str(finding))
+
     def _problem(self, field: str, message: str, *, property_name: str | None = None) -> None:
-        origin = self._origins.get(f"properties.{property_name}" if property_name else field)
+        whole = NETWORK if field.startswith(f"{NETWORK}.") else field
+        origin = self._origins.get(f"properties.{property_name}" if property_name else whole)
         self._problems[Problem(field, message, origin)] = None
 
     def _refuse(self, field: str, message: str) -> None:

@@ -225,9 +225,10 @@ def test_network_config_property(text, norm):
 
 
 def test_network_config_version_1(norm):
-    """Version 1 is handed on as it is."""
-    found = norm(properties={"network-config": "network: {version: 1, config: []}"})
-    assert found.network == {"version": 1, "config": []}
+    """Version 1 becomes version 2."""
+    config = "{type: physical, name: a, subnets: [{type: dhcp}]}"
+    found = norm(properties={"network-config": f"network: {{version: 1, config: [{config}]}}"})
+    assert found.network == {"version": 2, "ethernets": {"a": {"dhcp4": True}}}
 
 
 @pytest.mark.parametrize("text", ["a: [", "just text", "- list", "bm90IGEgbWFwcGluZw=="])
