@@ -6,7 +6,7 @@ nothing that nobody asked for.
 
 from __future__ import annotations
 
-ALWAYS = ("hostname", "network", "ssh_keys", "users", "scripts")
+ALWAYS = ("growth", "hostname", "network", "ssh_keys", "users", "scripts")
 # the order in which duties are planned and applied within a stage
 ORDER = (
     *("growth", "disks", "mounts", "hostname", "resolv_conf", "network", "ssh_keys", "boot_commands", "random_seed"),
