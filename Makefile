@@ -9,7 +9,7 @@ demo: $(VENV)/demo
 	@$(BIN)/python tests/demo/demo.py
 
 test: $(VENV)/test lint
-	@$(BIN)/python -m pytest -m "not guest"
+	@$(BIN)/python -m pytest -m "not guest" -n auto --dist worksteal
 
 lint: $(VENV)/test
 	@$(BIN)/ruff check .

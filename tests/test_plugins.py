@@ -251,22 +251,21 @@ def test_executables_that_end_badly(tree: Path, ovfinit: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "words"),
+    ("program", "patience", "words"),
     [
-        ("sleep 600", "was not done in time and was killed"),
-        ("trap '' TERM INT; sleep 600 & wait", "was not done in time and was killed"),
-        ("yes", "says more than"),
-        ("while :; do echo x; done", ""),
+        ("sleep 600", 0.3, "was not done in time and was killed"),
+        ("trap '' TERM INT; sleep 600 & wait", 0.3, "was not done in time and was killed"),
+        ("yes", 30.0, "says more than"),
+        ("while :; do echo x; done", 0.3, ""),
     ],
 )
-def test_executable_that_hangs_or_floods(tmp_path: Path, program: str, words: str) -> None:
+def test_executable_that_hangs_or_floods(tmp_path: Path, program: str, patience: float, words: str) -> None:
     """A program that hangs is killed at the deadline with all it started, one that floods us at the limit."""
     path = tmp_path / "rack-db"
     path.write_text(f"#!/bin/sh\n{program}\n")
     path.chmod(0o755)
-    deadline = Deadline(0.3)
     with pytest.raises(PluginError) as caught:
-        ExecutablePlugin(str(path), {}).read(Host(str(tmp_path)), deadline)
+        ExecutablePlugin(str(path), {}).read(Host(str(tmp_path)), Deadline(patience))
     assert words in caught.value.message
     assert caught.value.where == str(path)
 
