@@ -307,7 +307,7 @@ _SECTIONS: dict[str, type[Record]] = {
 }
 _KINDS: dict[str, dict[str, Callable[[object, Document, tuple[str, ...]], Any]]] = {
     "hostname": {"hosts": _flag},
-    "network": {"renderer": _choice("auto", "networkd", "ifupdown")},
+    "network": {"renderer": _choice("auto", "networkd", "netplan", "ifupdown", "networkmanager")},
     "ssh": {
         "host_keys": _choices("ed25519", "ecdsa", "rsa"),
         "disable_root": _flag,

@@ -15,6 +15,9 @@ missing=
 for pair in $programs; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
+# NetworkManager's library, which judges our profiles, speaks to the system's own Python only
+[ "$purpose" = demo ] || /usr/bin/python3 -c 'import gi; gi.require_version("NM", "1.0")' 2>/dev/null ||
+    missing="$missing python3-gi gir1.2-nm-1.0"
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 
 if [ -n "$missing" ]; then

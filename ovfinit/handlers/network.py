@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..changes import WriteFile
+from ..changes import RemoveFile, WriteFile
 from ..errors import ChangeError
 from ..model import Problem
 from ..network import choose, v2
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 NAME = "network"
 SHOWN_LIMIT = 5
+# where each renderer's files are, and no other's
+PLACES = {
+    choose.NETWORKD: "/etc/systemd/network/",
+    choose.NETPLAN: "/etc/netplan/",
+    choose.IFUPDOWN: "/etc/network/",
+    choose.NETWORKMANAGER: "/etc/NetworkManager/",
+}
 
 
 def changes(
@@ -31,9 +38,10 @@ def changes(
 
     Without a network in the metadata, or with `config: disabled`, nothing. What is wrong in one place does not cost
     the rest. Raises ChangeError if nobody would read the files, and, after everything else has been handed out, if a
-    device had to be left out: its files of an earlier boot stay then, and the next boot tries again.
+    device had to be left out or a setting cannot be expressed: files of an earlier boot that may be that device's stay
+    then, and the next boot tries again.
     """
-    del past, handed
+    del handed
     if metadata.network is None:
         return
     origin = metadata.origins.get(NAME)
@@ -42,9 +50,11 @@ def changes(
     if parsed.network.devices:
         renderer = choose.choose(host, config.network.renderer)
         rendered = _render(renderer, parsed.network, host)
-        lost += rendered.errors
         for path, file in rendered.files.items():
             yield WriteFile(NAME, path, content=file.text.encode(), mode=file.mode)
+        if lost or rendered.errors:
+            yield from _unwanted(renderer, rendered, past, all_known=not lost and not rendered.left_out)
+        lost += rendered.errors
         for finding in (*parsed.errors, *parsed.warnings, *rendered.warnings):
             if finding not in lost:
                 yield Problem(NAME, str(finding), origin)
@@ -64,11 +74,31 @@ def changes(
         )
 
 
+def _unwanted(renderer: str, rendered: Rendered, past: Past, *, all_known: bool) -> Iterator[RemoveFile]:
+    """Files of ours that go in spite of an error: other renderers', and all if no device was lost.
+
+    Where there is no error, what nobody wants any more goes without our help.
+    """
+    for path, handler in past.wanted_by.items():
+        shared = path.endswith(".link")
+        own = path.startswith(PLACES[renderer]) or shared
+        if handler == NAME and path not in rendered.files and (all_known or not own):
+            yield RemoveFile(NAME, path)
+
+
 def _render(renderer: str, network: Network, host: Host) -> Rendered:
     if renderer == choose.NETWORKD:
         from ..network import networkd
 
         return networkd.render(network)
+    if renderer == choose.NETPLAN:
+        from ..network import netplan
+
+        return netplan.render(network, netplan.vocabulary_of(host))
+    if renderer == choose.NETWORKMANAGER:
+        from ..network import networkmanager
+
+        return networkmanager.render(network)
     from ..network import ifupdown, interfaces
 
     if not interfaces.read(host).sources_ours:

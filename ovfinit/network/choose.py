@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from ..errors import ChangeError
 from .interfaces import MAIN, read
 
 TYPE_CHECKING = False
@@ -13,60 +12,100 @@ if TYPE_CHECKING:
 
     from ..host import Host
 
-AUTO, NETWORKD, IFUPDOWN = "auto", "networkd", "ifupdown"
-SETTING = "/etc/ovfinit/ovfinit.yaml"
+AUTO, NETWORKD, NETPLAN, IFUPDOWN, NETWORKMANAGER = RENDERERS = (
+    *("auto", "networkd", "netplan", "ifupdown", "networkmanager"),
+)
+OWN_DOCUMENT = "/etc/netplan/50-ovfinit.yaml"
 _UNITS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+# Ubuntu ships this one; a file of the same name elsewhere takes its place
+_UNMANAGED = "NetworkManager/conf.d/10-globally-managed-devices.conf"
 
 
 def choose(host: Host, setting: str) -> str:
-    """`networkd` or `ifupdown`: the setting, or with `auto` the one in use.
+    """The name of a renderer: the setting, or with `auto` the one in use.
 
-    Whoever is enabled counts before who is merely installed. Several: networkd (nobody enables it by accident), then
-    ifupdown (NetworkManager keeps its hands off what ifupdown configures). Nobody at all, as in a fresh minimal
-    tree: networkd, which systemd brings along. Raises ChangeError if the tree is netplan's or NetworkManager's alone.
+    Whoever is enabled counts before who is merely installed. Netplan comes first: it makes files for the others, with
+    names that networkd reads before ours. Then networkd (nobody enables it by accident); NetworkManager, unless
+    ifupdown has interfaces, off which it keeps its hands; ifupdown. Nobody at all, as in a fresh minimal tree:
+    networkd, which systemd brings along.
     """
     if setting != AUTO:
         return setting
+    if uses_netplan(host):
+        return NETPLAN
     if enabled(host, "systemd-networkd"):
         return NETWORKD
-    if uses_ifupdown(host):
+    manager = enabled(host, "NetworkManager")
+    if uses_ifupdown(host) and not (manager and not read(host).stanzas):
         return IFUPDOWN
-    others = {"netplan": netplan_files(host), "NetworkManager": enabled(host, "NetworkManager")}
-    for name, used in others.items():
-        if used:
-            raise ChangeError(
-                f"the network of this machine is in the hands of {name}, for which there is no renderer",
-                where="network.renderer",
-                remedy=f"enable systemd-networkd, or set network.renderer: networkd (or ifupdown) in {SETTING}",
-            )
+    if manager:
+        return NETWORKMANAGER
     left_over = host.exists(MAIN) and not _part_of_systemd(host, "systemd-networkd")
     return IFUPDOWN if left_over or (_ifup(host) and host.exists(MAIN)) else NETWORKD
 
 
 def obstacles(host: Host, renderer: str) -> Iterator[str]:
     """Why what is written for `renderer` may have no effect here, in words."""
-    netplan, systemd = netplan_files(host), _part_of_systemd(host, "systemd")
-    if netplan:
-        yield f"netplan configures this machine as well and may overrule ovfinit: {', '.join(netplan)}"
+    documents = netplan_files(host)
+    if renderer == NETPLAN:
+        if not _netplan(host):
+            yield "netplan is not installed: install it, or set another network.renderer"
+        return
+    if documents:
+        yield f"netplan configures this machine as well and may overrule ovfinit: {', '.join(documents)}"
+    if not _part_of_systemd(host, "systemd"):
+        return
     if renderer == NETWORKD:
-        if not enabled(host, "systemd-networkd") and systemd:
-            installed = _part_of_systemd(host, "systemd-networkd")
-            remedy = "systemctl enable systemd-networkd" if installed else "install it, or set another network.renderer"
-            yield f"systemd-networkd is not {'enabled' if installed else 'installed'}: {remedy}"
-        if enabled(host, "NetworkManager"):
-            yield "NetworkManager is enabled as well and may take the same interfaces: systemctl disable NetworkManager"
-        if uses_ifupdown(host):
-            yield from _fought_over(host)
-    elif systemd and not uses_ifupdown(host):
+        yield from _missing(host, "systemd-networkd", _part_of_systemd(host, "systemd-networkd"))
+    elif renderer == NETWORKMANAGER:
+        yield from _missing(host, "NetworkManager", host.exists("/usr/sbin/NetworkManager"))
+        if _leaves_adapters_alone(host):
+            yield (
+                f"NetworkManager is told by /usr/lib/{_UNMANAGED} to leave all network adapters alone: "
+                f"make an empty /etc/{_UNMANAGED}"
+            )
+    elif not uses_ifupdown(host):
         remedy = "systemctl enable networking" if _ifup(host) else "install it, or set another network.renderer"
         yield f"ifupdown is not {'enabled' if _ifup(host) else 'installed'}: {remedy}"
+    for other in ("systemd-networkd", "NetworkManager"):
+        if renderer in {NETWORKD, NETWORKMANAGER} and other.lower() not in _UNIT[renderer] and enabled(host, other):
+            yield f"{other} is enabled as well and may take the same interfaces: systemctl disable {other}"
+    if renderer != IFUPDOWN and uses_ifupdown(host):
+        yield from _fought_over(host)
+
+
+_UNIT = {NETWORKD: "systemd-networkd", NETWORKMANAGER: "networkmanager"}
+
+
+def _missing(host: Host, unit: str, installed: bool) -> Iterator[str]:
+    if not enabled(host, unit):
+        remedy = f"systemctl enable {unit}" if installed else "install it, or set another network.renderer"
+        yield f"{unit} is not {'enabled' if installed else 'installed'}: {remedy}"
+
+
+def _leaves_adapters_alone(host: Host) -> bool:
+    return host.exists(f"/usr/lib/{_UNMANAGED}") and not any(
+        host.exists(f"{folder}/{_UNMANAGED}") for folder in ("/etc", "/run")
+    )
+
+
+def uses_netplan(host: Host) -> bool:
+    """True if netplan is there and has something to do: documents, or a distribution that leaves all to it."""
+    return _netplan(host) and (bool(netplan_files(host)) or host.os_release.get("ID") == "ubuntu")
+
+
+def _netplan(host: Host) -> bool:
+    return host.exists("/usr/sbin/netplan")
 
 
 def netplan_files(host: Host) -> list[str]:
-    """Netplan's documents, if there is a netplan to read them."""
-    if not host.exists("/usr/sbin/netplan"):
+    """Others' documents, as netplan(5) finds them, if there is a netplan to read them."""
+    if not _netplan(host):
         return []
-    return [f"/etc/netplan/{name}" for name in host.listing("/etc/netplan") if name.endswith(".yaml")]
+    found: dict[str, str] = {}
+    for folder in ("/usr/lib/netplan", "/etc/netplan", "/run/netplan"):
+        found.update({name: f"{folder}/{name}" for name in host.listing(folder) if name.endswith(".yaml")})
+    return [path for _, path in sorted(found.items()) if path != OWN_DOCUMENT]
 
 
 def uses_ifupdown(host: Host) -> bool:

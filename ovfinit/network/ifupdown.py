@@ -75,7 +75,8 @@ def render(network: Network, interfaces: Sequence[Interface]) -> Rendered:
     if len(parts) > 1:
         files[OURS] = RenderedFile("\n".join(parts))
     names = tuple(name for place in places.values() for name in place.kernel)
-    return Rendered(files, names, tuple(errors), tuple(warnings))
+    left_out = tuple(device.id for device in network.devices if device.id not in places)
+    return Rendered(files, names, left_out, tuple(errors), tuple(warnings))
 
 
 def _places(network: Network, interfaces: Sequence[Interface], errors: list[Finding]) -> dict[str, Place]:

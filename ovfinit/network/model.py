@@ -369,11 +369,13 @@ class RenderedFile(Record):
 class Rendered(Record):
     """What a renderer hands back: files by path of the tree, what it had to refuse, what it cannot express.
 
-    `names`: the interfaces that are configured, as far as their names can be known now.
+    `names`: the interfaces that are configured, as far as their names can be known now. `left_out`: ids of devices
+    that an error cost.
     """
 
     files: Mapping[str, RenderedFile]
     names: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     errors: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
 

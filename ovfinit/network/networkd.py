@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .model import Device, Dhcp, Network, Route, Rule
+    from .model import Device, Dhcp, Network, Offloads, Route, Rule
 
     Value = str | int | bool | None
     Lines = list[tuple[str, Value]]
@@ -58,7 +58,8 @@ def _overlaps(network: Network) -> Iterator[Finding]:
 def link_file(device: Device, network: Network) -> dict[str, RenderedFile]:
     """The `.link` file of a device that needs one. It is udev's, so it serves whatever brings the interface up."""
     wake = isinstance(device, Ethernet) and device.wake_on_lan
-    if not device.set_name and not wake:
+    offloads = _offloads(device.offloads) if isinstance(device, Ethernet) else []
+    if not device.set_name and not wake and all(value is None for _, value in offloads):
         return {}
     match = [("OriginalName" if key == "Name" else key, value) for key, value in _match(device, network, rename=False)]
     # the first .link that matches is the only one: without a name of ours it must name as systemd's own does
@@ -68,8 +69,20 @@ def link_file(device: Device, network: Network) -> dict[str, RenderedFile]:
             ("NamePolicy", "keep kernel database onboard slot path"),
             ("AlternativeNamesPolicy", "database onboard slot path"),
         ]
-    sections: Sections = [("Match", match), ("Link", [*naming, ("WakeOnLan", "magic" if wake else None)])]
+    sections: Sections = [("Match", match), ("Link", [*naming, ("WakeOnLan", "magic" if wake else None), *offloads])]
     return {f"{FOLDER}/{PREFIX}{device.id}.link": RenderedFile(_text(sections))}
+
+
+def _offloads(offloads: Offloads) -> Lines:
+    return [
+        ("ReceiveChecksumOffload", offloads.receive_checksum),
+        ("TransmitChecksumOffload", offloads.transmit_checksum),
+        ("TCPSegmentationOffload", offloads.tcp_segmentation),
+        ("TCP6SegmentationOffload", offloads.tcp6_segmentation),
+        ("GenericSegmentationOffload", offloads.generic_segmentation),
+        ("GenericReceiveOffload", offloads.generic_receive),
+        ("LargeReceiveOffload", offloads.large_receive),
+    ]
 
 
 def _match(device: Device, network: Network, *, rename: bool = True) -> Lines:
@@ -158,6 +171,9 @@ def _network(device: Device, network: Network) -> Sections:
         port: Lines = [
             ("Cost", dict(master.parameters.path_cost).get(device.id)),
             ("Priority", dict(master.parameters.port_priority).get(device.id)),
+            ("HairPin", device.hairpin),
+            ("Learning", device.port_mac_learning),
+            ("NeighborSuppression", device.neigh_suppress),
         ]
         sections.append(("Bridge", port))
     return sections
@@ -209,6 +225,9 @@ def _dhcp(device: Device) -> Sections:
         sections.append(("DHCPv6", [*_shared(v6), ("WithoutRA", solicit)]))
     # IPv6 routes come from router advertisements, not from DHCPv6
     advertised: Lines = [
+        ("UseDNS", device.ra_options.use_dns),
+        ("UseDomains", device.ra_options.use_domains),
+        ("RouteTable", device.ra_options.table),
         ("Token", f"static:{device.ipv6_token}" if device.ipv6_token else None),
         ("RouteMetric", v6.route_metric if device.dhcp6 else None),
         ("UseGateway", v6.use_routes if device.dhcp6 else None),

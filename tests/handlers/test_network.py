@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ovfinit.changes import LOCAL, WriteFile
+from ovfinit.changes import LOCAL, RemoveFile, WriteFile
 from ovfinit.config import Config, NetworkConfig
 from ovfinit.errors import ChangeError
 from ovfinit.handlers import network
@@ -16,6 +16,9 @@ from ovfinit.model import Metadata, Problem
 from ovfinit.state import Past
 
 NETWORKD_FILE = "/etc/systemd/network/10-ovfinit-eth0.network"
+NETPLAN_FILE = "/etc/netplan/50-ovfinit.yaml"
+NOTHING_BEFORE = Past()
+PROFILE = "/etc/NetworkManager/system-connections/ovfinit-eth0.nmconnection"
 IFUPDOWN_FILE = "/etc/network/interfaces.d/50-ovfinit"
 MAIN = "source /etc/network/interfaces.d/*\nauto lo\niface lo inet loopback\n"
 DOCUMENT: dict[str, Any] = {"version": 2, "ethernets": {"eth0": {"dhcp4": True}}}
@@ -24,16 +27,19 @@ DOCUMENT: dict[str, Any] = {"version": 2, "ethernets": {"eth0": {"dhcp4": True}}
 class Outcome:
     """What the duty handed out: files, problems as texts, and the error it ended with."""
 
-    def __init__(self, root: Path, document: dict[str, Any] | None, renderer: str) -> None:
+    def __init__(self, root: Path, document: dict[str, Any] | None, renderer: str, past: Past = NOTHING_BEFORE) -> None:
         self.files: dict[str, WriteFile] = {}
+        self.removed: list[str] = []
         self.problems: list[str] = []
         self.error: ChangeError | None = None
         metadata = Metadata(instance_id="i-1", network=document, origins={"network": "#/network-config"})
         config = Config(network=NetworkConfig(renderer=renderer))
         try:
-            for item in network.changes(metadata, config, Host(str(root)), Past()):
+            for item in network.changes(metadata, config, Host(str(root)), past):
                 if isinstance(item, Problem):
                     self.problems.append(f"{item.where}: {item.message}" if item.where else item.message)
+                elif isinstance(item, RemoveFile):
+                    self.removed.append(item.target)
                 else:
                     assert isinstance(item, WriteFile)
                     self.files[item.target] = item
@@ -139,37 +145,77 @@ def test_a_masked_service_is_not_enabled(tmp_path: Path) -> None:
     assert list(plan(tmp_path).files) == [IFUPDOWN_FILE]
 
 
-@pytest.mark.parametrize("name", ["netplan", "NetworkManager"])
-def test_foreign_hands_alone_are_an_error(tmp_path: Path, name: str) -> None:
-    """A tree that is netplan's or NetworkManager's alone says so, and names the setting."""
-    if name == "netplan":
-        netplan(tmp_path)
-    else:
-        enable(tmp_path, "NetworkManager")
-    outcome = plan(tmp_path)
-    assert outcome.files == {}
-    assert outcome.error is not None
-    assert name in outcome.error.message
-    assert outcome.error.remedy is not None
-    assert "network.renderer: networkd" in outcome.error.remedy
-
-
-def test_cloud_image_with_netplan_and_networkd(tmp_path: Path) -> None:
-    """Debian's cloud image has both: networkd is used, and netplan's documents are named."""
+def test_netplans_tree_gets_a_document_of_netplans(tmp_path: Path) -> None:
+    """Netplan with documents is used, although networkd, its servant, is enabled as well."""
     netplan(tmp_path)
     enable(tmp_path, "systemd-networkd")
     outcome = plan(tmp_path)
-    assert list(outcome.files) == [NETWORKD_FILE]
-    assert outcome.problems == [
-        "netplan configures this machine as well and may overrule ovfinit: /etc/netplan/90-default.yaml"
-    ]
+    assert (list(outcome.files), outcome.problems, outcome.error) == ([NETPLAN_FILE], [], None)
+    assert outcome.files[NETPLAN_FILE].mode == 0o600
+
+
+def test_netplan_merely_installed_is_not_in_use(tmp_path: Path) -> None:
+    """Without a document netplan has no say, but on Ubuntu, which leaves everything to it. Our own is no evidence."""
+    make(tmp_path, "usr/sbin/netplan", "etc/netplan/50-ovfinit.yaml")
+    enable(tmp_path, "systemd-networkd")
+    assert list(plan(tmp_path).files) == [NETWORKD_FILE]
+    (tmp_path / "etc/os-release").write_text("ID=ubuntu\n")
+    assert list(plan(tmp_path).files) == [NETPLAN_FILE]
+
+
+def test_network_manager_alone_gets_profiles(tmp_path: Path) -> None:
+    """Where NetworkManager is enabled and nobody else, it gets a profile that only root can read."""
+    make(tmp_path, "usr/sbin/NetworkManager", "usr/lib/systemd/systemd", "usr/lib/systemd/systemd-networkd")
+    enable(tmp_path, "NetworkManager")
+    outcome = plan(tmp_path)
+    assert (list(outcome.files), outcome.problems, outcome.error) == ([PROFILE], [], None)
+    assert outcome.files[PROFILE].mode == 0o600
+
+
+def test_network_manager_told_to_leave_adapters_alone_is_reported(tmp_path: Path) -> None:
+    """Ubuntu's server image tells NetworkManager so, until a file of the same name takes that back."""
+    make(tmp_path, "usr/sbin/NetworkManager", "usr/lib/systemd/systemd")
+    make(tmp_path, "usr/lib/NetworkManager/conf.d/10-globally-managed-devices.conf")
+    enable(tmp_path, "NetworkManager")
+    [problem] = plan(tmp_path).problems
+    assert "make an empty /etc/NetworkManager/conf.d/10-globally-managed-devices.conf" in problem
+    make(tmp_path, "etc/NetworkManager/conf.d/10-globally-managed-devices.conf")
+    assert plan(tmp_path).problems == []
 
 
 def test_desktop_with_network_manager_and_ifupdown(tmp_path: Path) -> None:
-    """NetworkManager leaves alone what ifupdown has, so ifupdown it is."""
+    """NetworkManager leaves alone what ifupdown has: where that is nothing but loopback, NetworkManager it is."""
     ifupdown(tmp_path)
+    make(tmp_path, "usr/sbin/NetworkManager")
     enable(tmp_path, "NetworkManager")
+    assert (list(plan(tmp_path).files), plan(tmp_path).problems) == ([PROFILE], [])
+    make(tmp_path, interfaces=MAIN + "iface eth1 inet dhcp\n")
     assert (list(plan(tmp_path).files), plan(tmp_path).problems) == ([IFUPDOWN_FILE], [])
+
+
+def test_what_cannot_be_said_is_an_error_by_name_and_costs_nothing_else(tmp_path: Path) -> None:
+    """The rest of the device is configured, and the setting is named with its place."""
+    document = {"version": 2, "ethernets": {"eth0": {"dhcp4": True, "emit-lldp": True}}}
+    outcome = plan(tmp_path, document, renderer="networkmanager")
+    assert list(outcome.files) == [PROFILE]
+    assert outcome.error is not None
+    assert outcome.error.message == "left out: ethernets.eth0.emit-lldp: NetworkManager only listens to LLDP"
+    assert outcome.error.where == "#/network-config"
+
+
+def test_files_of_another_renderer_go_even_if_something_is_wrong(tmp_path: Path) -> None:
+    """After a change of renderer nothing of the former one stays, whether a device or only a setting is lost."""
+    before = {
+        NETWORKD_FILE: "network",
+        "/etc/systemd/network/10-ovfinit-eth0.link": "network",
+        "/etc/NetworkManager/system-connections/ovfinit-gone.nmconnection": "network",
+        "/etc/hostname": "hostname",
+    }
+    past = Past(new=False, wanted_by=before)
+    setting = {"version": 2, "ethernets": {"eth0": {"emit-lldp": True}}}
+    assert Outcome(tmp_path, setting, "networkmanager", past).removed == [path for path in before if "host" not in path]
+    device = {"version": 2, "ethernets": {"eth0": {"dhcp4": True}, "eth1": {"match": 1}}}
+    assert Outcome(tmp_path, device, "networkmanager", past).removed == [NETWORKD_FILE]
 
 
 def test_renderer_that_nobody_starts_is_reported(tmp_path: Path) -> None:
