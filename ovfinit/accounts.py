@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
-from .errors import ChangeError
+from .errors import ChangeError, InputError
+from .record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from .changes import EnsureUser
     from .host import Host
 
 FILES = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid")
@@ -64,3 +66,46 @@ def missing_groups(host: Host, user: str, wanted: Sequence[str]) -> tuple[str, .
     """Those of the wanted groups that exist in the tree and do not have the user yet."""
     groups = host.groups()
     return tuple(name for name in wanted if name in groups and user not in groups[name].members)
+
+
+class Ageing(Record):
+    """What shadow(5) says of an account: its password field, and the days since 1970 on which it ends."""
+
+    password: str = ""
+    inactive: int | None = None
+    expires: int | None = None
+
+
+def shadow_of(host: Host, user: str) -> Ageing | None:
+    """The account's line of shadow(5); None if there is none, or if it is not for us to read."""
+    try:
+        text = host.text("/etc/shadow") or ""
+    except InputError:
+        return None
+    for line in text.splitlines():
+        fields = line.split(":")
+        if fields[0] == user and len(fields) == 9:
+            days = [int(field) if field.isdecimal() else None for field in fields[6:8]]
+            return Ageing(fields[1], *days)
+    return None
+
+
+def day_number(day: str) -> int:
+    """YYYY-MM-DD as days since 1970, as shadow(5) counts. Raises ValueError for what is no such day."""
+    from datetime import date
+
+    return (date.fromisoformat(day) - date(1970, 1, 1)).days
+
+
+def ageing_differences(change: EnsureUser, now: Ageing | None) -> Iterator[str]:
+    """What is otherwise than wanted in an account that is there, in words."""
+    if now is None:
+        return
+    if change.expires is not None and day_number(change.expires) != now.expires:
+        yield f"expires {change.expires}"
+    if change.inactive is not None and change.inactive != now.inactive:
+        yield f"inactive {change.inactive}"
+    if change.locked and not now.password.startswith(("!", "*")):
+        yield "not locked"
+    if change.locked is False and now.password.startswith("!") and now.password.lstrip("!") not in ("", "*"):
+        yield "locked"

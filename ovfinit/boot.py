@@ -123,7 +123,15 @@ class Boot:
             plan = self.plan(metadata)
         from .execution import execute
 
-        outcomes = execute(plan, self.host, self.state, sources=found.records(), stages=stages, progress=progress)
+        outcomes = execute(
+            plan,
+            self.host,
+            self.state,
+            sources=found.records(),
+            stages=stages,
+            progress=progress,
+            running=self._running,
+        )
         failures = {str(error) for outcome in outcomes for error in outcome.errors}
         warnings = [problem.text for problem in metadata.problems if problem.text not in failures]
         warnings += [f"{verdict.name}: {verdict.warning}" for verdict in found.verdicts if verdict.warning]
@@ -153,6 +161,17 @@ class Boot:
             tuple(target for outcome in outcomes for target in outcome.changed),
             tuple(error for outcome in outcomes for error in outcome.errors),
         )
+
+    def _running(self, script: str) -> None:
+        """Tell whoever asks which script it is that takes so long."""
+        from time import gmtime, strftime
+
+        since = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
+        known = {**status.read(self.host), "status": status.RUNNING, "running": {"name": script, "since": since}}
+        try:
+            status.publish(self.host, known, None)
+        except OSError:
+            pass  # the script matters more than who watches it
 
     def _take_spans(self, stages: Sequence[str], started: float) -> list[dict[str, Any]]:
         """The stretches since the last report, with these stages as one more."""

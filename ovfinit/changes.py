@@ -60,20 +60,25 @@ class WriteBlock(Change):
 
 
 class RemoveFile(Change):
-    """No file at `target`; a folder is never removed by this."""
+    """No file or link at `target`; with `folder` no folder either, if it holds only `inside`, which goes before it."""
 
     kind = "remove"
+    folder: bool = False
+    inside: Sequence[str] = ()
 
 
 class MakeLink(Change):
-    """A symbolic link at `target` to `to`, in place of a file or another link."""
+    """A symbolic link at `target` to `to`, in place of a file or another link.
+
+    One that stands where nothing was before is ours: it goes when nobody wants it any more.
+    """
 
     kind = "link"
     to: str = ""
 
 
 class MakeFolder(Change):
-    """A folder at `target`; one that is there keeps its mode and owner."""
+    """A folder at `target`; one that is there keeps its mode and owner, one we made goes when it is empty."""
 
     kind = "folder"
     mode: int = 0o755

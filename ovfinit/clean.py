@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from . import authorized_keys, block
-from .changes import AuthorizeKeys, RemoveFile, WriteBlock, WriteFile
+from .changes import AuthorizeKeys, RemoveFile, WriteFile
 from .errors import ChangeError, StateError
-from .ledger import BLOCK
+from .ledger import leftover
 from .paths import INSTANCES, LINK, LOG, OUTPUT, RUN
 from .state import State
 
@@ -33,8 +33,8 @@ def clean_changes(host: Host, state: State, *, logs: bool, machine_id: bool, hos
     except StateError:
         past = None
     if past is not None:
-        for path, handler in past.wanted_by.items():
-            yield WriteBlock(handler, path) if past.written[path] == BLOCK else RemoveFile(handler, path)
+        # a folder after what is in it
+        yield from (leftover(past, path, inside=past.wanted_by) for path in sorted(past.wanted_by, reverse=True))
     for account in host.accounts().values():
         try:
             text = authorized_keys.read(host, account)

@@ -58,9 +58,9 @@ class UserConfig(Record):
 
 
 class ScriptsConfig(Record):
-    """`timeout`: seconds that a user's script may run."""
+    """`timeout`: seconds that a user's script may run, None for as long as it likes."""
 
-    timeout: float = 3600.0
+    timeout: float | None = None
 
 
 class WatchConfig(Record):
@@ -234,6 +234,10 @@ def _seconds(value: object, document: Document, path: tuple[str, ...]) -> float:
     return float(value)
 
 
+def _seconds_or_none(value: object, document: Document, path: tuple[str, ...]) -> float | None:
+    return None if value is None else _seconds(value, document, path)
+
+
 def _texts(value: object, document: Document, path: tuple[str, ...]) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise _wrong(document, path, "a list of texts")
@@ -314,5 +318,5 @@ _KINDS: dict[str, dict[str, Callable[[object, Document, tuple[str, ...]], Any]]]
         "password_authentication": _flag_or_none,
     },
     "default_user": {"name": _account, "gecos": _one_line, "shell": _shell, "groups": _texts, "sudo": _one_line},
-    "scripts": {"timeout": _seconds},
+    "scripts": {"timeout": _seconds_or_none},
 }

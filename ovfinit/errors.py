@@ -10,6 +10,7 @@
     │   ├── SourceInvalid     it has something, but nothing usable
     │   └── PluginError       an admin's plugin broke the contract; names file and line
     ├── ChangeError           a change could not be made, or must not be
+    │   └── ScriptFailed      a user's program ended with anything but 0
     └── StateError            our own state under /var/lib/ovfinit cannot be read or written
 
 Each class has a `code` for programs that never changes. The text is for people: what, where, why, what to do.
@@ -100,6 +101,17 @@ class ChangeError(OvfinitError):
     """Raised when a change cannot be applied or undone."""
 
     code = "change-failed"
+
+
+class ScriptFailed(ChangeError):
+    """Raised when a user's program ends with anything but 0; `took` is in seconds."""
+
+    code = "script-failed"
+
+    def __init__(self, message: str, *, where: str, exit_code: int, took: float) -> None:
+        super().__init__(message, where=where)
+        self.script_exit_code = exit_code
+        self.took = took
 
 
 class StateError(OvfinitError):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from time import monotonic
 
-from .apply import ScriptFailed, perform
+from . import marks
+from .apply import perform
 from .changes import STAGES
-from .errors import OvfinitError, StateError
+from .digest import sha256
+from .errors import OvfinitError, ScriptFailed, StateError
 from .journal import Journal, own_missing
 from .ledger import expected, settled
 from .record import Record
@@ -19,16 +21,24 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .apply import Done
-    from .compare import Step
+    from .changes import Change
     from .host import Host
     from .plan import Plan
     from .state import State
+    from .step import Step
+
+
+# kinds whose making is noted, so that they are not made again
+_MARKED = ("run", "call", "post", "message", "password", "host-key")
+# kinds of which only their effect tells undo what was theirs
+_NOTED = ("user", "group", "password", "host-key")
 
 
 class Outcome(Record):
     """What came of one duty: `result` is done, deferred, nothing or failed.
 
-    `started` is on the monotonic clock, 0.0 if nothing was due; `seconds` is the sum over its changes.
+    `started` is on the monotonic clock, 0.0 if nothing was due; `seconds` is the sum over its changes. `scripts` are
+    the users' programs: name, exit code (None: there is none), seconds, how often they run.
     """
 
     handler: str
@@ -82,8 +92,9 @@ def execute(
     sources: Sequence[Mapping[str, Any]] = (),
     stages: Sequence[str] = STAGES,
     progress: Callable[[str], None] = lambda _: None,
+    running: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
-    """Make the machine so; a duty that fails never stops the others.
+    """Make the machine so; a duty that fails never stops the others. `running` is told of each program of a user's.
 
     Journal and state are written before the first change, so this may be killed anywhere. Raises StateError when not
     even the state can be written; nothing was changed then.
@@ -92,6 +103,8 @@ def execute(
     work.write_ahead(sources)
     for index, step in enumerate(work.due):
         progress(f"{step.change.handler}: {step.action} {step.change.target}")
+        if step.change.kind == "run" and not step.deferred:
+            running(script_name(step.change))
         work.make(index, step)
     work.close()
     return [tally.outcome(name) for name, tally in work.tallies.items()]
@@ -109,7 +122,7 @@ class _Execution:
         self.journal = Journal(state, state.folder(self.instance_id))
         self.number = 0
         self.past = expected(plan.past, self.steps)
-        self.done = dict(plan.past.done)
+        self.done: dict[str, Mapping[str, Any]] = dict(plan.past.done)
         self.tallies = {duty.handler: _Tally() for duty in plan.duties}
         for duty in plan.duties:
             tally = self.tallies[duty.handler]
@@ -120,9 +133,9 @@ class _Execution:
 
         for step in self.steps:
             if step.change.kind == "run" and not step.due:
-                ran = self.done.get(step.change.target, {})
+                ran = self.done.get(marks.name(step.change), {})
                 self.tallies[step.change.handler].scripts.append(
-                    {"name": _script(step), "exit_code": ran.get("exit_code")}
+                    _script(step.change, ran.get("exit_code"), ran.get("seconds"), deferred=step.deferred)
                 )
 
     def write_ahead(self, sources: Sequence[Mapping[str, Any]]) -> None:
@@ -143,37 +156,71 @@ class _Execution:
             raise StateError(f"cannot be written: {error.strerror}", where=where) from error
         if self.due or new:
             self.number = self.journal.open(self.due, previous, own)
+        begun = {marks.name(step.change): _begun(step) for step in self.due if getattr(step.change, "append", False)}
+        if begun:
+            self.past = self.past.with_(done={**self.past.done, **begun})
         self.state.remember(metadata, sources, self.past)
         self.state.flush()
 
     def make(self, index: int, step: Step) -> None:
         """One change; a failure is the duty's, not ours."""
-        tally = self.tallies[step.change.handler]
+        change = step.change
+        tally = self.tallies[change.handler]
         start = monotonic()
         tally.started = tally.started or start
         try:
-            done = perform(step, self.host)
+            done = perform(self._prepared(step), self.host)
         except OvfinitError as error:
             tally.errors.append(error)
-            if step.change.kind == "host-key":
-                # a key that somebody makes there later is not of our making
-                self.journal.note(self.number, index, step.change)
+            if change.kind in _NOTED:
+                # what somebody makes there later is not of our making
+                self.journal.note(self.number, index, change)
+            if change.kind in _MARKED:
+                self.done.pop(marks.name(change), None)
             if isinstance(error, ScriptFailed):
-                tally.scripts.append({"name": _script(step), "exit_code": error.script_exit_code})
+                tally.scripts.append(_script(change, error.script_exit_code, error.took))
+            elif change.kind == "run":
+                tally.scripts.append(_script(change, None, None))
         else:
             self._note(index, step, done, tally)
         tally.seconds += monotonic() - start
 
+    def _prepared(self, step: Step) -> Step:
+        """A step whose program knows for whom it works; that it was begun is written down before it can end us."""
+        change = step.change
+        if step.deferred or change.kind not in ("run", "call"):
+            return step
+        if change.kind == "run" or getattr(change, "marked_first", False):
+            mark = marks.begun(change, self.done) if change.kind == "run" else marks.made(change, self.host)
+            self._save({**self.done, marks.name(change): mark})
+        variables = {
+            "INSTANCE_ID": self.instance_id,
+            "OVFINIT_DATASOURCE": self.plan.metadata.datasource or "",
+            **getattr(change, "environment", {}),
+        }
+        return step.with_(change=change.with_(environment=variables))
+
+    def _save(self, done: Mapping[str, Mapping[str, Any]]) -> None:
+        self.done = dict(done)
+        self.state.save_past(self.instance_id, self.past.with_(done=done))
+
     def _note(self, index: int, step: Step, done: Done, tally: _Tally) -> None:
         change = step.change
-        if not done.deferred and change.kind in ("user", "host-key"):
+        if not done.deferred and (change.kind in _NOTED or getattr(change, "append", False)):
             self.journal.note(self.number, index, change)
-        if change.kind in ("run", "host-key") or done.deferred:
-            self.done[change.target] = {"deferred": True} if done.deferred else {"exit_code": done.exit_code}
+        if done.deferred:
+            self.done[marks.name(change)] = {"deferred": True}
+        elif change.kind in _MARKED or getattr(change, "append", False):
+            self.done[marks.name(change)] = marks.made(
+                change, self.host, exit_code=done.exit_code, seconds=done.seconds
+            )
+        else:
+            # what was deferred once is made now
+            self.done.pop(marks.name(change), None)
         if change.kind == "run":
-            tally.scripts.append({"name": _script(step), "exit_code": done.exit_code})
+            tally.scripts.append(_script(change, done.exit_code, done.seconds, deferred=done.deferred))
             # a script that has run must never run again, whatever happens to us next
-            self.state.save_past(self.instance_id, self.past.with_(done=self.done))
+            self._save(self.done)
         tally.deferred |= done.deferred
         tally.changed.append(change.target)
 
@@ -193,5 +240,22 @@ class _Execution:
             self.state.flush()
 
 
-def _script(step: Step) -> str:
-    return step.change.target.rsplit("/", 1)[1]
+def script_name(change: Change) -> str:
+    """What the status calls a user's program."""
+    return change.target.rpartition("/")[2]
+
+
+def _script(change: Change, exit_code: int | None, seconds: float | None, *, deferred: bool = False) -> dict[str, Any]:
+    return {
+        "name": script_name(change),
+        "handler": change.handler,
+        "when": getattr(change, "when", None),
+        "exit_code": exit_code,
+        "seconds": seconds,
+        "deferred": deferred,
+    }
+
+
+def _begun(step: Step) -> dict[str, str]:
+    """What stands there before something is added: when it no longer does, it was added."""
+    return {"begun": sha256(step.before or b"").hexdigest()}

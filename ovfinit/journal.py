@@ -11,7 +11,7 @@ import stat
 from binascii import a2b_base64, b2a_base64
 
 from . import accounts
-from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, Run, SetHostname
+from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, SetHostname
 from .digest import sha256
 from .errors import ChangeError
 from .jsontext import dumps, loads
@@ -24,20 +24,24 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .changes import Change
-    from .compare import Step
+    from .step import Step
     from .tree import Tree
 
+SHADOW = "/etc/shadow"
+PLACELESS = ("kernel-hostname", "run", "call", "post", "message")
 # made by any run of ours, not by a change; undo takes them away again if they were not there before
 OWN_PLACES = ("/var", "/var/lib", FOLDER, INSTANCES, "/var/log", LOG, OUTPUT, "/run", RUN)
 
 
 def places(change: Change) -> tuple[str, ...]:
     """The paths of the tree that a change may touch."""
-    if isinstance(change, EnsureUser):
+    if change.kind == "password":
+        return (SHADOW,)
+    if change.kind in ("user", "group"):
         return tuple(path for file in accounts.FILES for path in (file, f"{file}-", f"{file}.lock"))
     if isinstance(change, MakeHostKey):
         return (change.target, f"{change.target}.pub")
-    if isinstance(change, (Run, SetHostname)):
+    if change.kind in PLACELESS:
         return ()
     return (change.target,)
 
@@ -85,7 +89,11 @@ def put_back(tree: Tree, path: str, captured: dict[str, Any]) -> None:
         atomic.prepare(real, a2b_base64(captured["content"]), captured["mode"], (captured["uid"], captured["gid"]))
         os.utime(atomic.candidate(real), ns=(captured["mtime_ns"], captured["mtime_ns"]))
         atomic.commit(real)
-    else:
+    elif not os.path.lexists(real):
+        os.mkdir(real, captured["mode"])
+        if os.geteuid() == 0:
+            os.chown(real, captured["uid"], captured["gid"])
+    elif not os.path.isdir(real):
         raise ChangeError("was a folder", where=path)
 
 
@@ -127,10 +135,8 @@ class Journal:
             }
             if isinstance(change, EnsureUser):
                 account = tree.accounts().get(change.target) if hasattr(tree, "accounts") else None
-                entry["home"] = {
-                    "path": account.home if account else change.home or f"/home/{change.target}",
-                    "folders": missing_folders(tree, (account.home if account else f"/home/{change.target}") + "/x"),
-                }
+                home = account.home if account else change.home or f"/home/{change.target}"
+                entry["home"] = {"path": home, "folders": missing_folders(tree, f"{home}/x")}
             if isinstance(change, AuthorizeKeys):
                 entry["user"] = change.user
             if isinstance(change, SetHostname):

@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 
 SHADOW = "/etc/shadow"
 DAY = 86400
+# without what looks alike on a console; 20 of these are 115 bits
+ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+LENGTH = 20
+
+
+def random() -> Secret:
+    """A password that nobody can guess."""
+    from secrets import choice
+
+    from .model import Secret
+
+    return Secret("".join(choice(ALPHABET) for _ in range(LENGTH)))
 
 
 def put(host: Host, user: str, password: Secret, call: Call, *, expired: bool) -> None:

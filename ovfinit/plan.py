@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .changes import STAGES, Change, RemoveFile, WriteBlock
-from .compare import Step, compare
+from .changes import STAGES, Change
+from .compare import compare
 from .duties import ALWAYS, FIELDS, KEYS, ORDER, SHARED
 from .errors import ChangeError, OvfinitError
-from .ledger import BLOCK
+from .ledger import leftover
 from .model import Problem
 from .record import Record
 from .state import Past, State
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .config import Config
     from .host import Host
     from .model import Metadata
+    from .step import Step
     from .userdata import UserData
 
 
@@ -59,7 +60,7 @@ def make_plan(metadata: Metadata, config: Config, host: Host, state: State, hand
     for name in ORDER:
         if name in asked and name not in config.disable:
             duties.append(_plan_duty(name, metadata, config, host, past, handed))
-    return Plan(metadata, past, (*duties, *_leftovers(duties, config, host, past)))
+    return Plan(metadata, past, (*duties, *leftovers(duties, config.disable, host, past)))
 
 
 def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Duty:
@@ -76,16 +77,19 @@ def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: 
     return Duty(name, tuple(compare(change, host, past) for change in wanted), tuple(problems), error)
 
 
-def _leftovers(duties: Sequence[Duty], config: Config, host: Host, past: Past) -> Iterator[Duty]:
+def leftovers(duties: Sequence[Duty], disabled: Sequence[str], host: Host, past: Past) -> Iterator[Duty]:
     """Files and blocks of ours that nobody wants any more go; a duty that failed or is disabled keeps its own."""
     failed = {duty.handler for duty in duties if duty.error is not None}
     wanted = {step.change.target for duty in duties for step in duty.steps}
-    for path, handler in past.wanted_by.items():
-        if path in wanted or handler in failed or handler in config.disable or not past.written.get(path):
+    going: set[str] = set()
+    # a folder after what is in it
+    for path in sorted(past.wanted_by, reverse=True):
+        handler = past.wanted_by[path]
+        if path in wanted or handler in failed or handler in disabled or not past.written.get(path):
             continue
-        change: Change
-        change = RemoveFile(handler, path) if past.written[path] != BLOCK else WriteBlock(handler, path)
-        step = compare(change, host, past)
+        step = compare(leftover(past, path, inside=going), host, past)
+        if step.action == "remove":
+            going.add(path)
         if step.action != "none" or step.kept:
             yield Duty(handler, (step,))
 

@@ -32,6 +32,8 @@ _SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 _NAME_LIMIT = 200
 LOCK_POLL_SECONDS = 0.05
 REMEDY = "ovfinit clean removes it"
+# marks that outlive the instance
+ONCE_PREFIX = "once/"
 
 
 class DamagedStateError(StateError):
@@ -42,7 +44,7 @@ class Past(Record):
     """What is known of earlier runs, for one instance.
 
     `new`: this instance was never applied here. `written`: path of the tree → digests that are ours there, of this
-    instance or an earlier one. `wanted_by`: path → the duty that wrote it. `done`: marks of what runs once.
+    instance or an earlier one. `wanted_by`: path → the duty that wrote it. `done`: marks, see marks.py.
     """
 
     new: bool = True
@@ -212,7 +214,8 @@ def _past(stored: Mapping[str, Any], path: str, *, new: bool) -> Past:
     try:
         written = {name: tuple(entry["sha256"]) for name, entry in stored.get("written", {}).items()}
         wanted_by = {name: entry["handler"] for name, entry in stored.get("written", {}).items() if entry["handler"]}
-        done = {} if new else {name: dict(mark) for name, mark in stored.get("done", {}).items()}
+        marks = {name: dict(mark) for name, mark in stored.get("done", {}).items()}
+        done = {name: mark for name, mark in marks.items() if not new or name.startswith(ONCE_PREFIX)}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedStateError("is damaged", where=path, remedy=REMEDY) from error
     return Past(new, written, wanted_by, done)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from ovfinit import errors
-from ovfinit.apply import ScriptFailed
 from ovfinit.cli import COMMANDS
 from ovfinit.cli.metadata import NoSuchKey
 from ovfinit.document import public
+from ovfinit.errors import ScriptFailed
 from ovfinit.model import Metadata
 from ovfinit.normalize.properties import TABLE
 

@@ -11,9 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ..compare import Step
     from ..model import Metadata
     from ..plan import Plan
+    from ..step import Step
 
 DESCRIPTION = {
     "plan": "Show what applying would change on this machine, as a diff. Changes nothing.",
@@ -24,7 +24,14 @@ DESCRIPTION = {
 }
 DIFF_LIMIT = 100_000
 # what is not a path needs a word in front of it
-_NAMED = {"user": "user ", "kernel-hostname": "running host name "}
+_NAMED = {
+    "user": "user ",
+    "group": "group ",
+    "password": "password of ",
+    "kernel-hostname": "running host name ",
+    "message": "message ",
+    "post": "POST to ",
+}
 _MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red"), "run": ("»", "cyan")}
 
 
@@ -55,7 +62,7 @@ def _plan(agent: Boot, stages: tuple[str, ...], output: Output) -> int:
     warnings += [f"{step.change.target}: {step.reason}; kept" for step in steps if step.kept]
     if output.json:
         output.warned = bool(warnings)
-        changes = [step.as_dict() for step in steps]
+        changes = [step.shown() for step in steps]
         errors_shown = [error.as_dict() for error in errors]
         output.document(
             {
@@ -102,14 +109,12 @@ def _print(plan: Plan, due: list[Step], output: Output) -> None:
 def _diff(step: Step) -> list[str]:
     from difflib import unified_diff
 
+    from ..wishes import wishes
+
     before, after = step.before or b"", step.after or b""
-    if step.change.kind == "user":
-        change = step.change
-        return [
-            f"+{name}: {value if isinstance(value, str) else ' '.join(value)}"
-            for name, value in change.as_dict().items()
-            if name in ("shell", "gecos", "groups") and value
-        ]
+    told = wishes(step.change)
+    if told:
+        return [f"+{line}" for line in told]
     if before == after or len(before) + len(after) > DIFF_LIMIT or getattr(step.change, "secret", False):
         return []
     try:

@@ -13,6 +13,7 @@ from .output import RESULTS, Output
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Mapping
     from typing import Any
 
 DESCRIPTION = {
@@ -90,5 +91,15 @@ def _show(known: dict[str, Any], output: Output) -> None:
     for name, entry in known.get("handlers", {}).items():
         output.say(f"  {name:<10} {RESULTS.get(entry['result'], entry['result'])}")
     for script in known.get("scripts", []):
-        code = "waits for the first boot" if script["exit_code"] is None else f"exit code {script['exit_code']}"
-        output.say(f"script {script['name']}: {code}")
+        output.say(f"script {script['name']}: {_end(script)}")
+    if known.get("running"):
+        output.say(f"script {known['running']['name']}: runs since {known['running']['since']}")
+
+
+def _end(script: Mapping[str, Any]) -> str:
+    if script.get("deferred"):
+        return "waits for the first boot"
+    if script["exit_code"] is None:
+        return "has no exit code"
+    took = f" after {script['seconds']:.1f} s" if script.get("seconds") is not None else ""
+    return f"exit code {script['exit_code']}{took}"

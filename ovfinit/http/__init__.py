@@ -33,7 +33,7 @@ from .policy import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..deadline import Deadline
     from .imds import MetadataService
@@ -49,6 +49,7 @@ __all__ = [
     "explained",
     "fetch",
     "metadata_service",
+    "post",
     "retry_after",
     "shown",
     "text_lines",
@@ -98,7 +99,23 @@ def fetch(url: str, deadline: Deadline, limit: int) -> bytes:
     raise SourceUnreachable(f"could not be read: {reason}", where=where, remedy="check the URL and the network")
 
 
-def _in_time(url: str, deadline: Deadline, limit: int, where: str) -> bytes:
+def post(url: str, fields: Mapping[str, str], deadline: Deadline) -> None:
+    """Send form fields to an http or https URL that somebody named, once; what is answered is not read.
+
+    Raises:
+        SourceAbsent, SourceUnreachable: it was not taken, or nobody can tell.
+        SourceInvalid: not such a URL.
+    """
+    where = shown(url)
+    if not url.lower().startswith(("http://", "https://")) or not url.isprintable() or " " in url:
+        raise SourceInvalid("is not an http or https URL", where=where)
+    try:
+        _in_time(url, deadline, 0, where, fields)
+    except _Again as again:
+        raise SourceUnreachable(again.reason, where=where, remedy="check the URL and the network") from again
+
+
+def _in_time(url: str, deadline: Deadline, limit: int, where: str, fields: Mapping[str, str] | None = None) -> bytes:
     """One try in a thread of its own: neither a name look-up nor a dribbling server heeds a deadline by itself."""
     from threading import Thread
 
@@ -106,7 +123,7 @@ def _in_time(url: str, deadline: Deadline, limit: int, where: str) -> bytes:
 
     def run() -> None:
         try:
-            outcome.append(_try(url, deadline, limit, where))
+            outcome.append(_try(url, deadline, limit, where, fields))
         except BaseException as error:
             outcome.append(error)
 
@@ -120,7 +137,7 @@ def _in_time(url: str, deadline: Deadline, limit: int, where: str) -> bytes:
     return outcome[0]
 
 
-def _try(url: str, deadline: Deadline, limit: int, where: str) -> bytes:
+def _try(url: str, deadline: Deadline, limit: int, where: str, fields: Mapping[str, str] | None) -> bytes:
     import requests
     from urllib3.exceptions import HTTPError
 
@@ -128,20 +145,24 @@ def _try(url: str, deadline: Deadline, limit: int, where: str) -> bytes:
     with requests.Session() as session:
         session.trust_env = False
         try:
-            answer = session.get(
+            answer = session.request(
+                "GET" if fields is None else "POST",
                 url,
+                data=fields,
                 headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
                 allow_redirects=False,
                 stream=True,
                 timeout=(min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left)),
             )
             with answer:
+                if fields is not None and 200 <= answer.status_code < 300:
+                    return b""
                 meaning = verdict(answer.status_code)
                 if meaning is ABSENT:
                     raise SourceAbsent(explained(answer.status_code), where=where)
                 if meaning is AGAIN:
                     raise _Again(explained(answer.status_code), retry_after(answer.headers.get("Retry-After")))
-                if meaning is not VALUE:
+                if meaning is not VALUE or fields is not None:
                     raise SourceUnreachable(explained(answer.status_code), where=where)
                 return _body(answer, deadline, limit, where)
         except requests.exceptions.SSLError as error:

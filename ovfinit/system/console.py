@@ -30,16 +30,17 @@ def fingerprints(host: Host) -> Iterator[str]:
             yield f"SHA256:{b2a_base64(digest, newline=False).decode().rstrip('=')} ({kind})"
 
 
-def say(lines: Iterable[str]) -> None:
-    """Print lines on the console; a machine without one does not mind."""
+def say(lines: Iterable[str]) -> bool:
+    """Print lines on the console; False if there is none, or it takes nothing."""
     text = "".join(f"ovfinit: {line}\r\n" for line in lines)
     try:
         descriptor = os.open(DEVICE, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return
+        return False
     try:
-        os.write(descriptor, text.encode())
+        os.write(descriptor, text.encode("utf-8", "replace"))
     except OSError:
-        pass  # a serial line that nobody reads may be full
+        return False  # a serial line that nobody reads may be full
     finally:
         os.close(descriptor)
+    return True

@@ -1,0 +1,93 @@
+"""Taking back what was applied for an instance, newest first, from its journal.
+
+What somebody changed since stays and is reported. Doing it twice does no harm, so being killed half-way does none.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import OvfinitError, StateError
+from ..journal import Journal
+from ..paths import INSTANCES, RUN
+from .undone import Undone, remove_empty
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from ..host import Host
+    from ..state import State
+
+__all__ = ["Undone", "finish", "undo"]
+# no instance id leads to a name that starts with a dot
+UNDONE = f"{INSTANCES}/.undone"
+# kind of change → the module of this package that knows it, its `UNDO`; all others are files
+_ROOMS = {
+    **dict.fromkeys(("user", "group", "password", "keys"), "accounts"),
+    **dict.fromkeys(("kernel-hostname", "run", "call", "post", "message"), "programs"),
+}
+
+
+def undo(host: Host, state: State) -> Iterator[Undone]:
+    """Take the current instance back, yielding what becomes of each place; the last step forgets the instance.
+
+    An undo that was killed while it forgot is brought to its end, and nothing else. Raises StateError if nothing was
+    applied here, or if the journal is damaged; nothing is changed then.
+    """
+    if finish(host, state):
+        return
+    name = state.linked() or next(iter(host.listing(INSTANCES)), None)
+    if name is None:
+        raise StateError("nothing was applied here that could be taken back")
+    journal = Journal(state, f"{INSTANCES}/{name}")
+    records = {number: journal.record(number) for number in reversed(journal.numbers())}
+    for number, record in records.items():
+        notes = journal.notes(number)
+        for index, entry in reversed(list(enumerate(record["changes"]))):
+            try:
+                room = __import__(f"{__name__}.{_ROOMS.get(entry['kind'], 'files')}", fromlist=["UNDO"])
+                yield from room.UNDO[entry["kind"]](host, entry, notes.get(index, {}))
+            except (OvfinitError, OSError) as error:
+                yield Undone(entry["target"], "kept", str(error))
+            for folder in reversed(entry["folders"]):
+                remove_empty(host, folder)
+    os.rename(host.real(f"{INSTANCES}/{name}", follow=False), host.real(UNDONE, follow=False))
+    finish(host, state)
+
+
+def finish(host: Host, state: State) -> bool:
+    """Forget the instance that was taken back; False if there is none.
+
+    It has another name by now, so that whoever comes next takes nothing in it for granted.
+    """
+    if not os.path.isdir(host.real(UNDONE, follow=False)):
+        return False
+    from shutil import rmtree
+
+    journal = Journal(state, UNDONE)
+    oldest: Mapping[str, Any] = {"previous": None, "own": ()}
+    if journal.numbers():
+        oldest = journal.record(journal.numbers()[0])
+    current = state.linked()
+    if current is not None and not host.exists(f"{INSTANCES}/{current}"):
+        state.point_to(oldest["previous"])
+    for name in ("status.json", "metadata.json"):
+        path = host.real(f"{RUN}/{name}")
+        if os.path.lexists(path):
+            os.unlink(path)
+    _remove_own(host, oldest["own"])
+    rmtree(host.real(UNDONE, follow=False))
+    _remove_own(host, oldest["own"])
+    return True
+
+
+def _remove_own(host: Host, own: Sequence[str]) -> None:
+    """Remove what was not there before us: files, and folders that are empty."""
+    for path in reversed(own):
+        real = host.real(path, follow=False)
+        if os.path.isdir(real):
+            remove_empty(host, path)
+        elif os.path.lexists(real):
+            os.unlink(real)
