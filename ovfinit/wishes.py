@@ -62,7 +62,7 @@ def _quoted(word: str) -> str:
 
 
 def _post(change: Post) -> Iterator[str]:
-    yield f"fields: {' '.join(change.fields)}"
+    yield f"fields: {' '.join((*change.fields, *change.files))}"
     if change.when in _OFTEN:
         yield _OFTEN[change.when]
 

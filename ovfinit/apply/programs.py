@@ -44,7 +44,7 @@ def _call(change: Call, _: Step, host: Host) -> Done:
     if path is None:
         raise ChangeError(f"{name} is not installed", where=change.target)
     start, pause, code = monotonic(), FIRST_PAUSE, 0
-    stdin = change.hidden.reveal().encode() if change.hidden else b""
+    stdin = change.hidden.reveal().encode("utf-8", "surrogateescape") if change.hidden else b""
     for left in range(change.tries - 1, -1, -1):
         code = keep(
             (path, *change.command[1:]),
