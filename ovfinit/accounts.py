@@ -27,6 +27,20 @@ def valid_name(name: str) -> bool:
     return 0 < len(name) <= NAME_LIMIT and name[0] in _FIRST and all(character in _REST for character in name)
 
 
+def possible_name(name: str) -> bool:
+    """True for names beyond `valid_name` that people have and some useradd takes: upper case, dots, a digit in front.
+
+    Safe as a path component and as a field of passwd(5); not only digits, which chown(1) takes for an id.
+    """
+    return (
+        0 < len(name) <= NAME_LIMIT
+        and name.isascii()
+        and name.replace(".", "").replace("-", "").replace("_", "").isalnum()
+        and (name[0].isalnum() or name[0] == "_")
+        and not name.isdecimal()
+    ) or name == "_"
+
+
 def is_hash(text: str) -> bool:
     """True for the crypt(5) form `$method$…$hash`, false for what only starts with a dollar sign."""
     parts = text.split("$")
