@@ -9,7 +9,16 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "ovfinit/__init__.py").read_text())[1]
 
 IMAGE = ["boto3>=1.26", "cryptography>=38", "rich>=12"]
-TEST = ["pytest>=7", "pytest-xdist>=3", "hypothesis>=6.80", "mypy>=1.8", "ruff>=0.5", "types-requests", "types-PyYAML"]
+TEST = [
+    "pytest>=7",
+    "pytest-xdist>=3",
+    "hypothesis>=6.80",
+    "mypy>=1.8",
+    "ruff>=0.5",
+    "types-requests",
+    "types-PyYAML",
+    "cryptography>=38",
+]
 
 setup(
     name="ovfinit",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     Fetch = Callable[[File], "bytes | None"]
 
 CAPACITY_LIMIT = 1 << 60
+XSI_TYPE = ("http://www.w3.org/2001/XMLSchema-instance", "type")
 SYSTEMS = ("VirtualSystem", "VirtualSystemCollection")
 
 
@@ -82,6 +83,7 @@ class _Reader(Context):
             shown = repr(root.namespace[:80]) if root.namespace else "none"
             message = f"the namespace of the envelope is {shown}, which no version of OVF has; it is read as 1.x"
             self.findings.error("namespace", message, self.place(root), f'write xmlns="{next(iter(VERSIONS))}"')
+        self._draft()
         self._files = tuple(self._references())
         self._by_href = {file.href: file.id for file in self._files}
         self._bundles(fetch)
@@ -106,6 +108,16 @@ class _Reader(Context):
             ip_schemes=_list(assignment, "schemes"),
             ip_protocols=_list(assignment, "protocols"),
         )
+
+    def _draft(self) -> None:
+        """Sections of the draft are named by xsi:type, which must be that of XML Schema."""
+        for child in self._root.children:
+            for namespace, name, value in child.attributes:
+                if child.name in ("Section", "Content") and value.endswith("_Type") and (namespace, name) != XSI_TYPE:
+                    message = f"{value!r} is the value of {name} in {namespace[:80] or 'no namespace'}, not of xsi:type"
+                    remedy = 'bind the prefix to "http://www.w3.org/2001/XMLSchema-instance"'
+                    self.findings.error("xsi-namespace", message, self.place(child), remedy)
+                    return
 
     def _references(self) -> Iterable[File]:
         sections = list(self.vocabulary.children(self._root, "References"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from .package import Hardware, Item
+from .package import CPU, ETHERNET, MEMORY, Hardware, Item
 from .units import integer
 from .vocabulary import CIM, VMWARE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .context import Context
     from .xmltree import Element
 
@@ -67,7 +69,9 @@ def _item(context: Context, element: Element) -> Item:
         tuple(text("ResourceSubType").replace(",", " ").split()),
         text("ElementName", "Caption"),
         text("Description"),
-        _quantity(context, element, text("VirtualQuantity"), number),
+        _quantity(context, element, text("VirtualQuantity"), number)
+        if text("VirtualQuantity")
+        else _cores(fields, number),
         text("AllocationUnits"),
         text("Parent") or None,
         text("Address", "BusNumber") or None,
@@ -77,12 +81,20 @@ def _item(context: Context, element: Element) -> Item:
         automatic in ("true", "1") if automatic else None,
         integer(text("Limit")),
         integer(text("Reservation")),
-        _mac(text("MACAddress") or text("Address")) if number == 10 else None,
+        _mac(text("MACAddress") or text("Address")) if number == ETHERNET else None,
         context.truth(element, "required", default=True),
         context.words(element, "configuration"),
         context.attribute(element, "bound"),
         _settings(element, "Config"),
     )
+
+
+def _cores(fields: Mapping[str, list[str]], kind: int | None) -> int | None:
+    """As oVirt has it, which tells sockets and cores instead of a quantity."""
+    if kind != CPU or "num_of_sockets" not in fields:
+        return None
+    counts = [integer(next(iter(fields.get(name, ())), "1")) for name in ("num_of_sockets", "cpu_per_socket")]
+    return (counts[0] or 1) * (counts[1] or 1)
 
 
 def _resource(context: Context, place: str) -> str:
@@ -92,7 +104,7 @@ def _resource(context: Context, place: str) -> str:
 
 def _quantity(context: Context, element: Element, text: str, kind: int | None) -> int | None:
     value = integer(text)
-    if text and (value is None or value < 0) and kind in (3, 4):
+    if text and (value is None or value < 0) and kind in (CPU, MEMORY):
         message = f"VirtualQuantity {text[:40]!r} is not a number, so that the machine's size is unknown"
         context.findings.error("bad-quantity", message, context.place(element), "write it in digits")
         return None

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import io
 import os
+from urllib.parse import unquote
 
 from ..errors import InputError
-from . import envelope, manifest, xmltree
-from .archive import Archive
+from ..http import shown
+from . import envelope, manifest, remote, wrapping, xmltree
 from .finding import Findings
 from .store import Folder
 
@@ -35,7 +36,7 @@ class OpenPackage:
     Attributes:
         package: the model.
         store: the files.
-        manifest: the digests, None if the package has none.
+        manifest: the digests, None if the package has none; `manifest_data` is the file as it is signed.
         descriptor: the name of the descriptor in the store.
         findings: grows while the package is looked at.
     """
@@ -44,6 +45,7 @@ class OpenPackage:
         self.store = store
         self.descriptor = descriptor
         self.findings = findings
+        self.manifest_data = b""
         data = self.read(descriptor, xmltree.LIMIT)
         if data is None:
             raise InputError("is not there", where=self.place(descriptor))
@@ -65,15 +67,23 @@ class OpenPackage:
         """A file of the package as findings name it."""
         if isinstance(self.store, Folder):
             return os.path.join(self.store.where, name) if self.store.where != "." else name
-        return f"{self.store.where}:{name}"
+        separator = "/" if isinstance(self.store, remote.RemoteFolder) else ":"
+        return f"{self.store.where}{separator}{name}"
 
     def read(self, name: str, limit: int) -> bytes | None:
         """A small file of the package, None if it is not there. Raises InputError if it is larger than `limit`."""
         member = self.store.find(name)
         if member is None:
             return None
-        with self.store.open(member) as stream:
-            data = _all(stream, limit + 1)
+        try:
+            with self.store.open(member) as stream:
+                data = _all(stream, limit + 1)
+        except InputError:
+            raise
+        except Exception as error:
+            # every decompressor has exceptions of its own
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot be read: {reason}", where=self.place(name)) from error
         if len(data) > limit:
             raise InputError(f"is larger than {limit} bytes", where=self.place(name))
         return data
@@ -135,6 +145,7 @@ class OpenPackage:
         for name in names:
             data = self.read(name, manifest.LIMIT)
             if data is not None:
+                self.manifest_data = data
                 return manifest.parse(data, self.place(name), self.findings)
         return None
 
@@ -213,43 +224,73 @@ def open_package(path: str, *, language: str | None = None) -> OpenPackage:
         InputError: it cannot be read, or is no package at all.
     """
     findings = Findings()
-    store, descriptor = _store(path)
+    store, descriptor = _remote(path) if remote.is_url(path) else _local(path)
     try:
-        if isinstance(store, Archive):
-            if store.trouble:
-                findings.error("archive-damaged", f"the archive {store.trouble}", path, "get it again, whole")
-            descriptor = _only_descriptor([member.name for member in store.members()], path)
+        members = store.members()
+        if not descriptor and members is not None:
+            trouble = getattr(store, "trouble", None)
+            if trouble:
+                findings.error("archive-damaged", f"the archive {trouble}", store.where, "get it again, whole")
+            descriptor = _only_descriptor([member.name for member in members], store.where)
         return OpenPackage(store, descriptor, findings, language)
     except BaseException:
         store.close()
         raise
 
 
-def _store(path: str) -> tuple[Store, str]:
+def _local(path: str) -> tuple[Store, str]:
     """Where the files are, and the descriptor's name if that is known already."""
     if os.path.isdir(path):
-        try:
-            names = os.listdir(path)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", where=path) from error
-        return Folder(path), _only_descriptor(names, path)
+        return Folder(path), ""
     try:
-        stream = open(path, "rb", buffering=0)
-        head = stream.read(512)
+        stream = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
+        head = _all(stream, 512)
+        stream.seek(0)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=path) from error
-    if len(head) == 512 and (head[257:262] == b"ustar" or path.lower().endswith((".ova", ".tar"))):
-        return Archive(stream, path), ""
-    stream.close()
-    if not head.strip():
+    if not head.strip(b"\0 \t\r\n"):
+        stream.close()
         raise InputError("is empty", where=path)
+    try:
+        found = wrapping.archive(stream, path, head)
+    except BaseException:
+        stream.close()
+        raise
+    if found is not None:
+        return found, ""
+    stream.close()
     folder, name = os.path.split(path)
     return Folder(folder or "."), name
 
 
+def _remote(url: str) -> tuple[Store, str]:
+    """The same for what lies on a web server."""
+    session = remote.Session()
+    try:
+        stream = io.BufferedReader(remote.RemoteFile(session, url), 64 * 1024)
+        head = _all(stream, 512)
+        stream.seek(0)
+        found = wrapping.archive(stream, shown(url), head)
+    except FileNotFoundError as error:
+        session.close()
+        raise InputError("is not there", where=shown(url), remedy="check the URL") from error
+    except BaseException:
+        session.close()
+        raise
+    if found is not None:
+        return found, ""
+    stream.close()
+    name = unquote(url.partition("?")[0].rpartition("/")[2])
+    if not name:
+        raise InputError("is a folder of a web server", where=shown(url), remedy="name the descriptor in it")
+    return remote.RemoteFolder(session, url), name
+
+
 def _only_descriptor(names: Sequence[str], where: str) -> str:
     """The one descriptor among names; what a Mac leaves beside it (`._app.ovf`) is none."""
-    found = [name for name in names if name.lower().endswith(".ovf") and not os.path.basename(name).startswith("._")]
+    # a name that comes twice is the archive's own trouble
+    ours = (name for name in names if name.lower().endswith(".ovf") and not os.path.basename(name).startswith("._"))
+    found = list(dict.fromkeys(ours))
     if not found:
         raise InputError("has no descriptor: no file in it ends in .ovf", where=where)
     if len(found) > 1:

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from pathlib import Path
 
 import pytest
+from packages import DISK, OVF1, envelope, ova
 
 from ovfinit.errors import InputError
 from ovfinit.image.reading import open_package
-
-OVF1 = "http://schemas.dmtf.org/ovf/envelope/1"
-RASD = "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData"
-
-
-def envelope(body: str, *, namespace: str = OVF1) -> str:
-    """A descriptor with one machine around this."""
-    return (
-        f'<Envelope xmlns="{namespace}" xmlns:ovf="{namespace}" xmlns:rasd="{RASD}"><References>'
-        '<File ovf:id="f1" ovf:href="disk.vmdk" ovf:size="5"/></References><DiskSection><Info/>'
-        '<Disk ovf:diskId="d1" ovf:fileRef="f1" ovf:capacity="2" ovf:capacityAllocationUnits="byte * 2^30"/>'
-        f'</DiskSection><VirtualSystem ovf:id="web"><Info/>{body}</VirtualSystem></Envelope>'
-    )
 
 
 @pytest.mark.parametrize(
@@ -43,21 +29,16 @@ def test_versions_are_told_by_their_namespace(tmp_path: Path, namespace: str, ve
         assert list(opened.findings) == []
     assert package.version == version
     assert package.machines[0].id == "web"
-    assert package.disks[0].capacity == 2 << 30
+    assert package.disks[0].capacity == 2 << 20
     assert package.file(package.disks[0].file) == package.files[0]
 
 
 def test_an_ova_is_read_in_place(tmp_path: Path) -> None:
     """A member of an archive comes back as it was stored, without unpacking."""
-    path = tmp_path / "a.ova"
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, content in (("a.ovf", envelope("").encode()), ("disk.vmdk", b"KDMV!")):
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
+    path = ova(tmp_path / "a.ova", {"a.ovf": envelope().encode(), "disk.vmdk": DISK})
     with open_package(str(path)) as opened:
         with opened.content(opened.package.files[0]) as stream:
-            assert stream.read() == b"KDMV!"
+            assert stream.read() == DISK
         assert list(opened.findings) == []
 
 
