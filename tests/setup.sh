@@ -8,7 +8,8 @@ purpose=$1 python=$2 venv=$3
 programs="ssh-keygen:openssh-client useradd:passwd"
 [ "$purpose" = demo ] || programs="$programs visudo:sudo sshd:openssh-server ifquery:ifupdown netplan:netplan.io
     genisoimage:genisoimage mcopy:mtools mkfs.vfat:dosfstools ip:iproute2 systemctl:systemd
-    sfdisk:fdisk mkfs.ext4:e2fsprogs mkfs.btrfs:btrfs-progs"
+    sfdisk:fdisk mkfs.ext4:e2fsprogs mkfs.btrfs:btrfs-progs
+    openssl:openssl xorriso:xorriso xmllint:libxml2-utils"
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 missing=
