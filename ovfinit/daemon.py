@@ -229,10 +229,10 @@ class Daemon:
         """Tell systemd that we live, also while a user's script runs for an hour."""
         if not self.managed:
             return
-        import signal
+        from _signal import ITIMER_REAL, SIGALRM, setitimer, signal  # type: ignore[import-not-found]
 
         def alive(_: int, __: FrameType | None) -> None:
             notify("WATCHDOG=1")
 
-        signal.signal(signal.SIGALRM, alive)
-        signal.setitimer(signal.ITIMER_REAL, WATCHDOG_SECONDS, WATCHDOG_SECONDS)
+        signal(SIGALRM, alive)
+        setitimer(ITIMER_REAL, WATCHDOG_SECONDS, WATCHDOG_SECONDS)

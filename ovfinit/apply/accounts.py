@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
-from .. import accounts, atomic, authorized_keys, passwords
+from .. import accounts, authorized_keys, passwords
 from ..changes import AuthorizeKeys, EnsureGroup, EnsureUser, SetPassword
 from ..compare.accounts import account_of
 from ..errors import ChangeError
 from .folders import make_folders
+from .home import make_home
 from .tools import account_tool, call
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from ..host import Account, Host
+    from ..host import Host
     from ..step import Step
 
 
@@ -46,7 +47,7 @@ def _ensure_user(change: EnsureUser, _: Step, host: Host) -> None:
     if account is None:
         raise ChangeError("useradd did not make the user", where=name)
     if change.create_home and not host.exists(account.home):
-        _make_home(host, account)
+        make_home(host, account)
     if change.password is not None:
         passwords.put(host, name, change.password, call, expired=change.expired)
     words = tuple(_ageing(change, accounts.shadow_of(host, name)))
@@ -114,46 +115,6 @@ def _show(user: str, password: str) -> None:
             where=user,
             remedy="give the machine a console, or hand over a password or a key",
         )
-
-
-def _make_home(host: Host, account: Account) -> None:
-    """A copy of /etc/skel, 0700 unless login.defs has another HOME_MODE, under its real name only when it is whole."""
-    from shutil import Error, copytree, rmtree
-
-    real = host.real(account.home, follow=False)
-    make_folders(host, account.home)
-    new = atomic.candidate(real)
-    if os.path.lexists(new):
-        rmtree(new)
-    skeleton = host.real("/etc/skel")
-    try:
-        if os.path.isdir(skeleton):
-            copytree(skeleton, new, symlinks=True)
-        else:
-            os.mkdir(new)
-        for folder, folders, files in os.walk(new):
-            for entry in (".", *folders, *files):
-                os.chown(os.path.join(folder, entry), account.uid, account.gid, follow_symlinks=False)
-        os.chmod(new, _home_mode(host))
-    except Error as error:
-        # copytree goes on after what it cannot copy and lists it all
-        rmtree(new)
-        raise ChangeError(f"cannot be copied to {account.home}: {error.args[0][0][2]}", where="/etc/skel") from error
-    except OSError:
-        rmtree(new, ignore_errors=True)
-        raise
-    atomic.commit(real)
-
-
-def _home_mode(host: Host) -> int:
-    for line in (host.text("/etc/login.defs") or "").splitlines():
-        words = line.split()
-        if len(words) == 2 and words[0] == "HOME_MODE":
-            try:
-                return int(words[1], 8) & 0o777
-            except ValueError:
-                break
-    return 0o700
 
 
 def _authorize_keys(change: AuthorizeKeys, _: Step, host: Host) -> None:

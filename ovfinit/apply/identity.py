@@ -44,9 +44,9 @@ def _name(host: Host) -> str:
 
 
 def _set_hostname(change: SetHostname, _: Step, __: Host) -> None:
-    import socket
+    from _socket import sethostname
 
-    socket.sethostname(change.target)
+    sethostname(change.target)
 
 
 PERFORM: dict[str, Any] = {MakeHostKey.kind: _make_host_key, SetHostname.kind: _set_hostname}

@@ -75,7 +75,8 @@ def keep(
 
 def _keeper(command: Sequence[str], variables: Mapping[str, str], streams: tuple[int, int], writing: int) -> NoReturn:
     """The process in between; it never returns to the caller's code."""
-    import signal
+    # the C module: `signal` imports enum and more, which would be paid in this process
+    import _signal as signal  # type: ignore[import-not-found]
 
     try:
         os.setsid()
@@ -114,7 +115,7 @@ def _told(reading: int, timeout: float | None) -> bytes | None:
 
 
 def _end(keeper: int, reading: int) -> None:
-    from signal import SIGKILL, SIGTERM
+    from _signal import SIGKILL, SIGTERM  # type: ignore[import-not-found]
 
     try:
         os.killpg(keeper, SIGTERM)

@@ -5,9 +5,6 @@ Kernel and udev announce devices over netlink (NETLINK_KOBJECT_UEVENT); each eve
 
 from __future__ import annotations
 
-import select
-import socket
-
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -15,8 +12,8 @@ if TYPE_CHECKING:
     from ..deadline import Deadline
     from ..host import Host
 
+KOBJECT_UEVENT = 15
 KERNEL, UDEV = 1, 2
-PROTOCOL = 15
 SURE, UNSURE = 10.0, 2.0
 # PCI classes of controllers that an optical drive or a disk may hang on: SCSI, IDE, SATA, virtio-blk
 STORAGE = ("0x0100", "0x0101", "0x0106", "0x0180")
@@ -36,16 +33,12 @@ def settle(host: Host, deadline: Deadline) -> str | None:
     """
     if pending(host) is None:
         return None
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, PROTOCOL) as events:
-        events.bind((0, KERNEL | UDEV))
+    from .netlink import Events
+
+    with Events(KOBJECT_UEVENT, KERNEL | UDEV) as events:
         while (found := pending(host)) is not None:
-            ready, _, _ = select.select([events], [], [], min(deadline.remaining(), found.patience))
-            if not ready:
+            if not events.wait(min(deadline.remaining(), found.patience)):
                 return found.reason
-            try:
-                events.recv(8192)
-            except OSError:
-                continue  # ENOBUFS: more events than fit, as during coldplug; we look again anyway
     return None
 
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def _hostname(host: Host, entry: Mapping[str, Any], _: Mapping[str, str]) -> Iterator[Undone]:
-    import socket
+    from _socket import sethostname
 
     if host.live and os.uname().nodename == entry["target"]:
-        socket.sethostname(entry["hostname"])
+        sethostname(entry["hostname"])
         yield Undone(entry["target"], "restored", f"the host is called {entry['hostname']} again")
 
 
