@@ -115,7 +115,7 @@ def _told(reading: int, timeout: float | None) -> bytes | None:
 
 
 def _end(keeper: int, reading: int) -> None:
-    from _signal import SIGKILL, SIGTERM  # type: ignore[import-not-found]
+    from _signal import SIGKILL, SIGTERM
 
     try:
         os.killpg(keeper, SIGTERM)
