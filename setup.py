@@ -9,7 +9,10 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "ovfinit/__init__.py").read_text())[1]
 
 IMAGE = ["boto3>=1.26", "cryptography>=38", "rich>=12"]
+JUDGES = ["cot>=2.2", "lxml>=4", "moto[ec2,s3,server]>=5"]
 TEST = [
+    *IMAGE,
+    *JUDGES,
     "pytest>=7",
     "pytest-xdist>=3",
     "hypothesis>=6.80",
@@ -17,7 +20,6 @@ TEST = [
     "ruff>=0.5",
     "types-requests",
     "types-PyYAML",
-    "cryptography>=38",
 ]
 
 setup(
@@ -32,7 +34,7 @@ setup(
     package_dir={"ovfinit.datasources": "datasources"},
     package_data={"ovfinit": ["py.typed"]},
     install_requires=["requests>=2.28", "PyYAML>=6.0", "pycdlib>=1.12", "netifaces-plus>=0.12"],
-    extras_require={"image": IMAGE, "dev": [*IMAGE, *TEST], "test": TEST},
+    extras_require={"image": IMAGE, "dev": TEST, "test": TEST},
     entry_points={"console_scripts": ["ovfinit = ovfinit.cli:main"]},
     zip_safe=False,
 )

@@ -29,6 +29,7 @@ COMMANDS = {
     "check": ("validate", "validate any input without using it"),
     "clean": ("tidy", "make the machine ready to be an image again"),
     "ovf": ("ovf", "look into an OVF package, check it, make an environment from it"),
+    "image": ("image", "convert, make, bake, capture and publish machine images"),
     "datasource": ("sources", "list the datasource plugins, or check one"),
 }
 _WITH_VALUE = ("--root", "--from", "--config", "--stage", "--timeout", "--svg")
@@ -58,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")
         where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
         return _report(OvfinitError(f"cannot be read or written: {error.strerror}", where=where), as_json=False)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("ovfinit.image"):
+            raise
+        missing = OvfinitError("the image builder's half is not installed here", remedy="apt install ovfinit-image")
+        return _report(missing, as_json=as_json)
     except RecursionError:
         return _report(OvfinitError("the input is nested too deeply"), as_json=as_json)
     except Exception as error:

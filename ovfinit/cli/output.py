@@ -54,6 +54,7 @@ class Output:
         self._colour_errors = wanted and sys.stderr.isatty()
         self._progress = sys.stderr.isatty() and not options.quiet and not options.json
         self.warned = False
+        self.warnings: list[str] = []
 
     def paint(self, text: str, colour: str) -> str:
         """The text in a colour, if standard output shows colours."""
@@ -72,6 +73,7 @@ class Output:
         """Warnings go to standard error, and count for `--strict`."""
         for line in lines:
             self.warned = True
+            self.warnings.append(line)
             if not self.quiet:
                 label = "\033[33mwarning\033[0m" if self._colour_errors else "warning"
                 print(f"ovfinit: {label}: {harmless(line)}", file=sys.stderr)

@@ -1,0 +1,97 @@
+"""`image`: machine images in, machine images out. Options and surroundings that its verbs share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import tempfile
+from typing import TYPE_CHECKING
+
+from ..errors import OvfinitError
+from .meter import Meter
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from ..image.loading import Loading
+    from .output import Output
+
+DESCRIPTION = {
+    "image": "Convert machine images, make packages of them, put the agent into them, bring them to a cloud."
+}
+VERBS = {
+    "convert": ("image_convert", "from OVF, OVA, bundle, UEC tarball, libvirt domain or disk to any of these"),
+}
+
+
+@contextlib.contextmanager
+def surroundings(output: Output, beside: str) -> Iterator[tuple[Meter, str]]:
+    """A meter, and a scratch folder next to where the result will lie, which is gone afterwards whatever happens.
+
+    A polite end (SIGTERM) is an interrupt, so that it cleans up too.
+    """
+    meter = Meter(output)
+    parent = os.path.dirname(os.path.abspath(beside))
+    if not os.path.isdir(parent):
+        raise OvfinitError("cannot be written: its folder is not there", where=beside, remedy=f"mkdir -p {parent}")
+
+    def interrupt(number: int, frame: object) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".ovfinit-", dir=parent) as scratch:
+            yield meter, scratch
+    except OSError as error:
+        where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else beside
+        raise OvfinitError(f"cannot be read or written: {error.strerror}", where=where) from error
+    finally:
+        meter.end()
+
+
+def loading(options: Namespace, output: Output, meter: Meter, scratch: str) -> Loading:
+    """What reading an image needs, from the options that `source_arguments` defines."""
+    from ..image.loading import Loading
+
+    return Loading(
+        scratch=scratch,
+        warn=lambda text: _warn(output, meter, text),
+        advance=meter.advance,
+        expect=meter.expect,
+        private_key=options.privatekey,
+        certificate=options.cert,
+        machine=options.machine,
+        option=options.deployment_option,
+        check=not options.skip_digests,
+    )
+
+
+def _warn(output: Output, meter: Meter, text: str) -> None:
+    meter.end()
+    output.warn([text])
+
+
+def source_arguments(parser: ArgumentParser) -> None:
+    """Options about what is read."""
+    group = parser.add_argument_group("what is read")
+    group.add_argument("--from-format", metavar="KIND", help="what SRC is, if its content does not tell")
+    group.add_argument("--machine", metavar="NAME", help="one of several machines of a package")
+    group.add_argument("--deployment-option", metavar="ID", help="the hardware of this deployment option")
+    group.add_argument("--skip-digests", action="store_true", help="take files although their digests are wrong")
+
+
+def key_arguments(parser: ArgumentParser) -> None:
+    """Options about the keys of bundles; the environment's names are those of the tools that people have."""
+    group = parser.add_argument_group("keys of bundles (PEM or DER)")
+    known = os.environ.get
+    group.add_argument("--privatekey", metavar="FILE", default=known("EC2_PRIVATE_KEY"), help="the owner's private key")
+    group.add_argument("--cert", metavar="FILE", default=known("EC2_CERT"), help="the owner's certificate")
+    group.add_argument(
+        "--ec2cert", metavar="FILE", default=known("EUCALYPTUS_CERT"), help="the cloud's certificate, for a new bundle"
+    )
+    group.add_argument(
+        "--user", metavar="ID", default=known("EC2_USER_ID"), help="the owner's account number, for a new bundle"
+    )

@@ -1,0 +1,169 @@
+"""Reading a machine out of whatever holds it: OVF, OVA, bundle, UEC tarball, libvirt domain, bare disk.
+
+What has to be unpacked on the way lies in the folder `scratch`, which belongs to whoever calls.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from typing import TYPE_CHECKING
+
+from ..errors import InputError, UsageError
+from ..record import Record
+from . import bundle, disk
+from .appliance import Appliance, Drive
+from .blocks import RawFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KINDS = ("ovf", "ova", "bundle", "uec", "libvirt", *disk.FORMATS)
+_HEAD = 4096
+_ENDINGS = {
+    ".ovf": "ovf",
+    ".ova": "ova",
+    bundle.MANIFEST: "bundle",
+    ".xml": "libvirt",
+    ".tar.gz": "uec",
+    ".tgz": "uec",
+    ".tar": "uec",
+}
+
+
+class Loading(Record):
+    """What reading needs to know, and whom it tells.
+
+    `warn` gets a sentence for what is lost or odd, `advance` numbers of bytes read, `note` what is being done.
+    `private_key` opens bundles, `certificate` checks their signature; both are file names. `machine` chooses one of
+    several, `option` is the deployment option. `check` is false if digests are not to be compared.
+    """
+
+    scratch: str
+    warn: Callable[[str], None]
+    advance: Callable[[int], None]
+    expect: Callable[[str, int], None]
+    private_key: str | None = None
+    certificate: str | None = None
+    machine: str | None = None
+    option: str | None = None
+    check: bool = True
+
+
+def kind_of(path: str) -> str:
+    """What is at a path: one of KINDS. Raises InputError if nothing is."""
+    if os.path.isdir(path):
+        names = os.listdir(path)
+        for ending, kind in ((".ovf", "ovf"), (bundle.MANIFEST, "bundle"), (".xml", "libvirt")):
+            if any(name.endswith(ending) for name in names):
+                return kind
+        remedy = "it should hold a descriptor (.ovf), a bundle (.manifest.xml) or a libvirt domain (.xml)"
+        raise InputError("holds no image that is known here", where=path, remedy=remedy)
+    if not os.path.exists(path):
+        raise InputError("is not there", where=path)
+    for ending, kind in _ENDINGS.items():
+        if path.lower().endswith(ending):
+            return kind
+    with RawFile(path) as file:
+        head = file.read(0, min(_HEAD, file.size))
+    if head[257:262] == b"ustar":
+        with tarfile.open(path) as archive:
+            first = archive.next()
+        return "ova" if first is not None and first.name.endswith(".ovf") else "uec"
+    if head.startswith(b"\x1f\x8b"):
+        return "uec"
+    return disk.probe(path).format
+
+
+def load(path: str, kind: str | None, loading: Loading) -> Appliance:
+    """The machine at a path. Raises InputError for what cannot be read, OvfinitError for a tool that is missing."""
+    kind = kind or kind_of(path)
+    if kind in ("ovf", "ova"):
+        from . import packages
+
+        return packages.load(path, loading)
+    if kind == "bundle":
+        return _bundle(path, loading)
+    if kind == "uec":
+        from . import uec
+
+        return uec.load(path, loading)
+    if kind == "libvirt":
+        from . import libvirt
+
+        return libvirt.load(path, loading)
+    return bare(path, kind)
+
+
+def bare(path: str, kind: str | None) -> Appliance:
+    """A machine of nothing but a disk; its name is the file's."""
+    image = disk.probe(path, kind=kind)
+    from . import partition
+
+    name = os.path.splitext(os.path.basename(os.path.abspath(path)))[0] or "machine"
+    return Appliance(name, (Drive("disk1", image, image.capacity),), partition=partition.is_bare(image))
+
+
+def _bundle(path: str, loading: Loading) -> Appliance:
+    """The image of a bundle, unpacked into the scratch folder."""
+    if os.path.isdir(path):
+        names = sorted(name for name in os.listdir(path) if name.endswith(bundle.MANIFEST))
+        machines = [name for name in names if bundle.read_manifest(os.path.join(path, name)).kind == "machine"]
+        chosen = machines if len(names) > 1 else names
+        if len(chosen) != 1:
+            raise InputError("holds several bundles", where=path, remedy=f"name one: {', '.join(names[:5])}")
+        path = os.path.join(path, chosen[0])
+    manifest = bundle.read_manifest(path)
+    image = unbundle(path, os.path.join(loading.scratch, "bundle"), loading)
+    from . import partition
+
+    return Appliance(
+        manifest.name,
+        (Drive("disk1", image, image.capacity),),
+        architecture=manifest.architecture,
+        partition=partition.is_bare(image),
+        kernel=_sibling(path, manifest.kernel_id, "kernel", loading),
+        ramdisk=_sibling(path, manifest.ramdisk_id, "ramdisk", loading),
+        mappings=manifest.mappings,
+        product_codes=manifest.product_codes,
+        kernel_id=manifest.kernel_id,
+        ramdisk_id=manifest.ramdisk_id,
+        ancestors=manifest.ancestors,
+    )
+
+
+def unbundle(path: str, target: str, loading: Loading) -> disk.DiskImage:
+    """Unpack the bundle of a manifest into a new file. Raises InputError and UsageError."""
+    from . import bundle_keys
+
+    if loading.private_key is None:
+        raise UsageError(
+            "a bundle is opened with a private key", remedy="--privatekey FILE, the owner's or the cloud's"
+        )
+    private = bundle_keys.private_key(loading.private_key)
+    manifest = bundle.read_manifest(path)
+    if loading.certificate is not None:
+        bundle.check_signature(manifest, bundle_keys.certificate(loading.certificate), path)
+    elif not bundle_keys.signed_by(private.public_key(), manifest):
+        loading.warn(f"{path}: who signed it was not checked; --cert FILE does that")
+    loading.expect(f"unpacking {manifest.name}", manifest.bundled_size)
+    descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        bundle.unpack(manifest, path, private, descriptor, check=loading.check, advance=loading.advance)
+    finally:
+        os.close(descriptor)
+    return disk.probe(target)
+
+
+def _sibling(path: str, known: str | None, kind: str, loading: Loading) -> str | None:
+    """The kernel or ramdisk that was bundled into the same folder, unpacked."""
+    if known in ("true", "yes"):
+        return None
+    folder = os.path.dirname(path) or "."
+    for name in sorted(os.listdir(folder)):
+        other = os.path.join(folder, name)
+        if not name.endswith(bundle.MANIFEST) or os.path.samefile(other, path):
+            continue
+        if bundle.read_manifest(other).kind == kind:
+            return unbundle(other, os.path.join(loading.scratch, kind), loading).path
+    return None
