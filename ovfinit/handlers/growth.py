@@ -9,7 +9,7 @@ from ..changes import BOOT, FINAL, LOCAL, Call
 from ..model import Problem, Secret
 from ..storage import filesystem
 from ..storage.partition import device_name, layer, mount_at, name_of, partition
-from ..userdata.schema import Flag, Many, OneOf, Table, Text
+from ..userdata import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,33 +31,21 @@ ENOUGH = 2 * 1024 * 1024
 # file systems end on a block of theirs, btrfs on one of 4 MiB and more
 SLACK = 32 * 1024 * 1024
 SECONDS = 600.0
-AUTO, GROWPART, GPART, OFF = MODES = ("auto", "growpart", "gpart", "off")
+AUTO, GROWPART, GPART, OFF = "auto", "growpart", "gpart", "off"
 
 
-def _place(text: str) -> str | None:
-    return None if text.startswith("/") else "must be a mount point or a device, such as / or /dev/vda1"
+def __getattr__(name: str) -> Any:
+    """`KEYS`, for whoever reads cloud-config; most boots read none."""
+    if name != "KEYS":
+        raise AttributeError(name)
+    from .vocabulary.growth import KEYS
+
+    return KEYS
 
 
-KEYS = {
-    "growpart": Table(
-        "Which partitions take the room behind them, at every boot.",
-        keys={
-            "mode": OneOf(
-                "The tool; `auto` takes growpart or else sfdisk, `off` or false leaves partitions alone.",
-                specs=(Flag(), Text(choices=MODES)),
-            ),
-            "devices": Many("Mount points or partitions; by default `/`.", item=Text(check=_place)),
-            "ignore_growroot_disabled": Flag(f"Grow even if the image has {DISABLED}."),
-        },
-    ),
-    "resize_rootfs": OneOf(
-        "Whether the root file system fills its partition: true, false, or `noblock` for late in the boot.",
-        specs=(Flag(), Text(choices=("noblock",))),
-    ),
-}
-
-
-def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Iterator[Change | Problem]:
+def changes(
+    metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData = NOTHING
+) -> Iterator[Change | Problem]:
     """A call for each partition and file system that has room to grow; what stands in the way if it was asked for."""
     del metadata, config, past
     settings: Mapping[str, Any] = handed.config.get("growpart", {})

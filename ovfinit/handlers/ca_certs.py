@@ -1,0 +1,89 @@
+"""CA certificates: those that the user trusts, each in a file of its own; the distribution's own can be left out."""
+
+from __future__ import annotations
+
+from ..changes import NETWORK, Call, WriteFile
+from ..digest import digest
+from ..model import Problem, Secret
+from ..userdata.content import unwrap
+from ..userdata.schema import Flag, Many, Table, Text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..changes import Change
+    from ..config import Config
+    from ..host import Host
+    from ..model import Metadata
+    from ..state import Past
+    from ..userdata import UserData
+
+NAME = "ca_certs"
+BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+LIST = "/etc/ca-certificates.conf"
+# family of os-release(5) → folder of the admin's certificates, program that reads it
+_PLACES = {
+    "debian": ("/usr/local/share/ca-certificates", "update-ca-certificates"),
+    "alpine": ("/usr/local/share/ca-certificates", "update-ca-certificates"),
+    "fedora": ("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
+    "rhel": ("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
+    "suse": ("/etc/pki/trust/anchors", "update-ca-certificates"),
+    "arch": ("/etc/ca-certificates/trust-source/anchors", "update-ca-trust"),
+}
+_TABLE = Table(
+    "Certificates of authorities.",
+    keys={
+        "remove_defaults": Flag("Trust none of the distribution's own."),
+        "trusted": Many("Certificates in PEM form.", item=Text(lines=True), single=True),
+    },
+    aliases={"remove-defaults": "remove_defaults"},
+)
+KEYS = {"ca_certs": _TABLE, "ca-certs": _TABLE.with_(deprecated="write ca_certs")}
+
+
+def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Iterator[Change | Problem]:
+    """A file a certificate, also where several were given in one piece, and one call of the program that reads them."""
+    del metadata, config, past
+    wanted = handed.config.get("ca_certs", handed.config.get("ca-certs"))
+    if not wanted:
+        return
+    families = (host.os_release.get("ID", ""), *host.os_release.get("ID_LIKE", "").split())
+    family = next((name for name in families if name in _PLACES), "debian")
+    folder, program = _PLACES[family]
+    certificates: list[str] = []
+    for index, text in enumerate(wanted.get("trusted", ())):
+        found = list(_certificates(text))
+        if not found or None in found:
+            yield Problem(f"ca_certs.trusted[{index}]", "is not a certificate in PEM form")
+        certificates += [one for one in found if one is not None and one not in certificates]
+    for number, certificate in enumerate(certificates, 1):
+        yield WriteFile(NAME, f"{folder}/ovfinit-{number}.crt", NETWORK, content=certificate.encode())
+    none = wanted.get("remove_defaults", False)
+    if none and family in ("debian", "alpine"):
+        rows = (host.text(LIST) or "").splitlines()
+        rows = [row if not row.strip() or row.startswith(("#", "!")) else f"!{row}" for row in rows]
+        if rows:
+            yield WriteFile(NAME, LIST, NETWORK, content="\n".join([*rows, ""]).encode(), ours=False)
+        if family == "debian":
+            yield Call(
+                NAME,
+                "debconf-set-selections ca-certificates",
+                NETWORK,
+                command=("debconf-set-selections",),
+                hidden=Secret("ca-certificates ca-certificates/trust_new_crts select no\n"),
+            )
+    elif none:
+        yield Problem("ca_certs.remove_defaults", f"cannot be done on {family}: its own certificates have no list")
+    if certificates or none:
+        mark = digest(str(none).encode(), *(certificate.encode() for certificate in certificates))
+        yield Call(NAME, program, NETWORK, command=(program,), fingerprint=mark)
+
+
+def _certificates(text: str) -> Iterator[str | None]:
+    """Each certificate of a text, in one form; None for what is damaged. RFC 7468."""
+    for part in text.split(BEGIN)[1:]:
+        body, end, _ = part.partition(END)
+        data = unwrap(body) if end else None
+        # every certificate is an ASN.1 sequence
+        yield f"{BEGIN}\n{body.strip()}\n{END}\n" if data and data.startswith(b"\x30") else None

@@ -1,0 +1,31 @@
+"""Growth in cloud-config."""
+
+from __future__ import annotations
+
+from ...userdata.schema import Flag, Many, OneOf, Table, Text
+from ..growth import AUTO, DISABLED, GPART, GROWPART, OFF
+
+MODES = (AUTO, GROWPART, GPART, OFF)
+
+
+def _place(text: str) -> str | None:
+    return None if text.startswith("/") else "must be a mount point or a device, such as / or /dev/vda1"
+
+
+KEYS = {
+    "growpart": Table(
+        "Which partitions take the room behind them, at every boot.",
+        keys={
+            "mode": OneOf(
+                "The tool; `auto` takes growpart or else sfdisk, `off` or false leaves partitions alone.",
+                specs=(Flag(), Text(choices=MODES)),
+            ),
+            "devices": Many("Mount points or partitions; by default `/`.", item=Text(check=_place)),
+            "ignore_growroot_disabled": Flag(f"Grow even if the image has {DISABLED}."),
+        },
+    ),
+    "resize_rootfs": OneOf(
+        "Whether the root file system fills its partition: true, false, or `noblock` for late in the boot.",
+        specs=(Flag(), Text(choices=("noblock",))),
+    ),
+}
