@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ...userdata.schema import Flag, Many, OneOf, Table, Text
-from ..growth import AUTO, DISABLED, GPART, GROWPART, OFF
 
-MODES = (AUTO, GROWPART, GPART, OFF)
+MODES = ("auto", "growpart", "gpart", "off")
 
 
 def _place(text: str) -> str | None:
@@ -21,7 +20,7 @@ KEYS = {
                 specs=(Flag(), Text(choices=MODES)),
             ),
             "devices": Many("Mount points or partitions; by default `/`.", item=Text(check=_place)),
-            "ignore_growroot_disabled": Flag(f"Grow even if the image has {DISABLED}."),
+            "ignore_growroot_disabled": Flag("Grow even if the image has /etc/growroot-disabled."),
         },
     ),
     "resize_rootfs": OneOf(
