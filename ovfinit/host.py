@@ -186,7 +186,7 @@ class Host(Tree):
         return look(path)
 
     def read_volume(self, path: str, wanted: Mapping[str, int]) -> VolumeFiles:
-        """Files in the root of an image or a device, without mounting it; see `ovfinit.volume.read_files`."""
+        """Files of an image or a device by name or path, without mounting it; see `ovfinit.volume.read_files`."""
         from .volume import read_files
 
         return read_files(path, wanted)

@@ -406,3 +406,51 @@ def _survives(image: Path) -> str:
         except InputError as error:
             reason += error.message + "\n"
     return reason
+
+
+PATHS = {"openstack/latest/meta_data.json": b"{}", "openstack/content/0000": b"auto lo\n" * 900, "top": b"t"}
+
+
+def nested(tmp_path: Path) -> Path:
+    """A folder with files in folders."""
+    place = tmp_path / "nested"
+    for name, content in {**PATHS, "openstack/2012-08-10/meta_data.json": b"old", "ec2/top": b"no"}.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content)
+    return place
+
+
+@needs_genisoimage
+@pytest.mark.parametrize("options", [("-R",), ("-J",), ("-R", "-J"), ("-l",)])
+def test_files_in_folders_of_a_disc(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Files are found by their paths, whatever names the disc has; the same names elsewhere are not taken for them."""
+    image = iso(nested(tmp_path), *options)
+    found = volume.read_files(str(image), {**dict.fromkeys(PATHS, LIMIT), "content/0000": LIMIT, "openstack": LIMIT})
+    assert found.files == PATHS
+    assert volume.unchanged(str(image), found.footprint)
+
+
+@needs_vfat
+@pytest.mark.parametrize(("bits", "kib"), [(12, 1024), (16, 16384), (32, 70000)])
+def test_files_in_folders_of_a_fat_volume(tmp_path: Path, bits: int, kib: int) -> None:
+    """The same on FAT, of every width."""
+    image = fat(nested(tmp_path), bits, kib, label="CONFIG-2")
+    found = volume.read_files(str(image), dict.fromkeys(PATHS, LIMIT))
+    assert (found.files, found.label) == (PATHS, "CONFIG-2")
+
+
+def test_a_folder_that_holds_itself(tmp_path: Path) -> None:
+    """A directory that leads to itself is read once for each name that is wanted, and no further."""
+    image = pycdlib.PyCdlib()
+    image.new(vol_ident="config-2")
+    image.add_directory("/A")
+    image.add_fp(BytesIO(b"x"), 1, "/A/B.;1")
+    path = tmp_path / "loop.iso"
+    image.write(str(path))
+    image.close()
+    content = bytearray(path.read_bytes())
+    root = int.from_bytes(content[16 * 2048 + 158 : 16 * 2048 + 162], "little") * 2048
+    place = content.index(b"\x01A", root) - 32
+    content[place + 2 : place + 6] = (root // 2048).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert volume.read_files(str(path), {"a/a/a/b": LIMIT}).files == {}

@@ -1,6 +1,6 @@
 """File systems on images and devices, read without mounting: ISO 9660 and FAT.
 
-Only files in the root directory, by name: that is where OVF environments and NoCloud seeds lie.
+Only single files by name: in the root, where OVF environments and NoCloud seeds lie, or by their path.
 """
 
 from __future__ import annotations
@@ -85,26 +85,27 @@ def _bare(disc: iso9660.Contents) -> frozenset[str]:
 
 
 def read_files(path: str, wanted: Mapping[str, int]) -> VolumeFiles:
-    """Files in the root of the volume at `path` (an operating-system path).
+    """Files of the volume at `path` (an operating-system path).
 
     Args:
         path: an image or a device.
-        wanted: lower-case name → the most bytes it may have. Names match in any case, by their Rock Ridge, Joliet or
-            FAT long name; where a volume has only bare ISO 9660 names, `META_DATA.;1` and `META_DAT.;1` are
-            `meta-data` too, unless two wanted names or two files come into question.
+        wanted: lower-case name, or path below the root → the most bytes it may have. Names match in any case, by their
+            Rock Ridge, Joliet or FAT long name; where a volume has only bare ISO 9660 names, `META_DATA.;1` and
+            `META_DAT.;1` are `meta-data` too, unless two wanted names or two files come into question.
 
     Raises:
         InputError: neither ISO 9660 nor FAT, unreadable, truncated, damaged, or a file over its limit.
     """
     from .iso9660 import contents
 
+    folders = {name[:end] for name in wanted for end in range(len(name)) if name[end] == "/"}
     with Medium(path) as medium:
-        disc = contents(medium)
+        disc = contents(medium, folders)
         if disc is not None:
             return VolumeFiles(disc.label, _from_disc(medium, disc, wanted), medium.footprint())
         from .fat import volume
 
-        fat = volume(medium)
+        fat = volume(medium, folders)
         if fat is None:
             raise InputError("holds neither an ISO 9660 nor a FAT file system", where=path)
         files: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""The files in the root of a FAT12, FAT16 or FAT32 volume, long names included.
+"""The files of a FAT12, FAT16 or FAT32 volume, long names included.
 
 After "Microsoft Extensible Firmware Initiative FAT32 File System Specification", 1.03; section numbers do not exist
 there, so the names of its fields are given.
@@ -11,7 +11,7 @@ from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from .medium import Medium
 
@@ -22,7 +22,7 @@ MAX_LONG = 20
 
 
 class Entry(Record):
-    """A file in the root directory: `name` lower case, `size` in bytes, `cluster` its first one."""
+    """A file: `name` its path from the root in lower case, `size` in bytes, `cluster` its first one."""
 
     name: str
     size: int
@@ -32,12 +32,13 @@ class Entry(Record):
 class Volume:
     """A FAT volume.
 
-    `label` is the root directory's, or the boot sector's where that has none; `entries` the files in the root.
-    Raises InputError where the structures cannot be true.
+    `label` is the root directory's, or the boot sector's where that has none; `entries` the files in the root and in
+    `folders`. Raises InputError where the structures cannot be true.
     """
 
-    def __init__(self, medium: Medium, boot: bytes) -> None:
+    def __init__(self, medium: Medium, boot: bytes, folders: Collection[str]) -> None:
         self._medium = medium
+        self._folders = folders
         self._pieces: dict[int, bytes] = {}
         sector, self._per_cluster = _number(boot, 11, 2), boot[13]
         reserved, fats, root_entries = _number(boot, 14, 2), boot[16], _number(boot, 17, 2)
@@ -62,7 +63,7 @@ class Volume:
         self.label = "" if self.label == "NO NAME" else self.label
         self.entries = tuple(self._files(directory))
 
-    def _files(self, directory: bytes) -> Iterator[Entry]:
+    def _files(self, directory: bytes, path: str = "") -> Iterator[Entry]:
         parts: list[bytes] = []
         checksum = -1
         for offset in range(0, len(directory) - 31, 32):
@@ -82,12 +83,16 @@ class Volume:
                 long = _long(parts) if parts and checksum == _checksum(entry[:11]) else ""
                 parts = []
                 if attributes & VOLUME_ID:
-                    if not attributes & DIRECTORY:
+                    if not attributes & DIRECTORY and not path:
                         self.label = _text(entry[:11]) or self.label
-                elif not attributes & DIRECTORY:
-                    high = _number(entry, 20, 2) if self._bits == 32 else 0
-                    name = long or _short(entry[:11])
-                    yield Entry(name.lower(), _number(entry, 28, 4), high << 16 | _number(entry, 26, 2))
+                    continue
+                name = path + (long or _short(entry[:11])).lower()
+                cluster = (_number(entry, 20, 2) if self._bits == 32 else 0) << 16 | _number(entry, 26, 2)
+                if not attributes & DIRECTORY:
+                    yield Entry(name, _number(entry, 28, 4), cluster)
+                elif name in self._folders:
+                    below = self._chain(cluster, MAX_DIRECTORY, f"its directory {name}", whole=False)
+                    yield from self._files(below, f"{name}/")
 
     def read(self, entry: Entry) -> bytes:
         """A file's content; its size must have been judged before."""
@@ -143,7 +148,7 @@ class Volume:
         return found
 
 
-def volume(medium: Medium) -> Volume | None:
+def volume(medium: Medium, folders: Collection[str] = ()) -> Volume | None:
     """The FAT volume on a medium, None if it holds none; InputError if it does and is damaged."""
     if medium.size < 512:
         return None
@@ -161,7 +166,7 @@ def volume(medium: Medium) -> Volume | None:
         or boot[21] not in (0xF0, *range(0xF8, 0x100))
     ):
         return None
-    return Volume(medium, boot)
+    return Volume(medium, boot, folders)
 
 
 def _number(content: bytes, offset: int, size: int) -> int:
