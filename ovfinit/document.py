@@ -53,10 +53,14 @@ def restore(stored: Mapping[str, Any]) -> Metadata:
             fields[name] = a2b_base64(fields[name])
     fields["properties"] = {key: Secret(text) if key in hidden else text for key, text in fields["properties"].items()}
     fields["password"] = None if fields["password"] is None else Secret(fields["password"])
-    fields["nics"] = tuple(Nic(**{**nic, "addresses": tuple(nic["addresses"])}) for nic in fields["nics"])
+    fields["nics"] = tuple(Nic(**_tuples(nic)) for nic in fields["nics"])
     fields["problems"] = tuple(Problem(**problem) for problem in fields["problems"])
     fields["public_keys"] = tuple(fields["public_keys"])
     return Metadata(**fields)
+
+
+def _tuples(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
 
 
 def from_plugin(value: object, where: str) -> Metadata:

@@ -51,8 +51,9 @@ class Nic(Record):
     """What a platform tells about one network adapter.
 
     `mac` is lower case with colons. `network` is the platform's name for what it is plugged into (VMware's port
-    group). `index` orders the adapters (EC2's device-number, VMware's order). `addresses` are in CIDR form, primary
-    first; `dhcp4`/`dhcp6` whether the platform serves the address over DHCP.
+    group). `card`, then `index` order the adapters (EC2's network-card and device-number, VMware's order). `addresses`
+    are in CIDR form, primary first; `dhcp4`/`dhcp6` whether the platform serves the address over DHCP. `prefixes` are
+    networks that are led to the adapter for others behind this machine; `routers` the way out, one a family.
     """
 
     mac: str
@@ -61,6 +62,9 @@ class Nic(Record):
     addresses: Sequence[str] = ()
     dhcp4: bool = False
     dhcp6: bool = False
+    card: int | None = None
+    prefixes: Sequence[str] = ()
+    routers: Sequence[str] = ()
 
 
 class Problem(Record):

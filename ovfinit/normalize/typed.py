@@ -190,16 +190,22 @@ def _nic(nic: Nic, place: str) -> Nic:
         ("index", (int, type(None)), "a number (int)"),
         ("dhcp4", (bool,), "true or false"),
         ("dhcp6", (bool,), "true or false"),
-        ("addresses", (list, tuple), "a list of texts"),
+        ("card", (int, type(None)), "a number (int)"),
     )
     for name, allowed, expected in kinds:
         value = getattr(nic, name)
-        if not isinstance(value, allowed) or name == "index" and isinstance(value, bool):
+        if not isinstance(value, allowed) or name in {"index", "card"} and isinstance(value, bool):
             raise _expected(expected, value, f"{place}.{name}")
-    for item in nic.addresses:
-        if not isinstance(item, str):
-            raise _expected("texts", item, f"{place}.addresses")
-    return nic.with_(mac=nic.mac.strip().lower().replace("-", ":"), addresses=tuple(nic.addresses))
+    lists = {}
+    for name in ("addresses", "prefixes", "routers"):
+        value = getattr(nic, name)
+        if not isinstance(value, (list, tuple)):
+            raise _expected("a list of texts", value, f"{place}.{name}")
+        for item in value:
+            if not isinstance(item, str):
+                raise _expected("texts", item, f"{place}.{name}")
+        lists[name] = tuple(value)
+    return nic.with_(mac=nic.mac.strip().lower().replace("-", ":"), **lists)
 
 
 def _origins(value: object) -> dict[str, str]:

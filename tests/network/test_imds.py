@@ -56,10 +56,44 @@ def test_answers_leave_through_the_adapter_of_their_address() -> None:
         {"to": "172.31.32.0/20", "scope": "link", "table": 101},
     ]
     assert ethernets["nic1"]["routing-policy"] == [
-        {"from": "172.31.32.20", "table": 101},
-        {"from": "172.31.32.21", "table": 101},
+        {"from": "172.31.32.20", "table": 101, "priority": 101},
+        {"from": "172.31.32.21", "table": 101, "priority": 101},
     ]
     assert ethernets["nic1"]["addresses"] == ["172.31.32.21/20", "2001:db8::21/128"]
+
+
+def test_prefixes_and_ipv6_leave_through_their_adapter() -> None:
+    """Networks that are led to a further adapter have rules as its addresses do, of either family; the first has none.
+
+    Policy routing must not hang on one renderer: it is in version 2's own words (cloud-init issue 4862).
+    """
+    first = FIRST.with_(prefixes=("172.31.16.64/28",))
+    second = SECOND.with_(
+        prefixes=("172.31.33.0/28", "2001:db8:0:7::/80", "nonsense"), routers=("fe80:ec2::1", "nonsense")
+    )
+    ethernets = from_nics([first, second])["ethernets"]
+    assert "routing-policy" not in ethernets["nic0"]
+    assert ethernets["nic1"]["routes"][2:] == [{"to": "::/0", "via": "fe80:ec2::1", "table": 101, "on-link": True}]
+    assert [rule["from"] for rule in ethernets["nic1"]["routing-policy"]] == [
+        *("172.31.32.20", "172.31.32.21", "172.31.33.0/28"),
+        *("2001:db8::20", "2001:db8::21", "2001:db8:0:7::/80"),
+    ]
+    parsed = parse(from_nics([first, second]))
+    assert (parsed.errors, parsed.warnings) == ((), ())
+
+
+def test_cards_come_before_device_numbers() -> None:
+    """Machines with several network cards count devices on each: the first of the first card is the primary one."""
+    nics = [
+        FIRST.with_(mac="0a:00:00:00:00:0c", card=1, index=0),
+        FIRST.with_(mac="0a:00:00:00:00:0b", card=0, index=1),
+        FIRST.with_(mac="0a:00:00:00:00:0d", card=1, index=1),
+        FIRST.with_(mac="0a:00:00:00:00:0a", card=0, index=0),
+        FIRST.with_(mac="0a:00:00:00:00:0e", card=1, index=1),
+    ]
+    ethernets = from_nics(nics)["ethernets"]
+    assert [device["match"]["macaddress"][-1] for device in ethernets.values()] == ["a", "b", "c", "d", "e"]
+    assert [device["dhcp4-overrides"]["route-metric"] for device in ethernets.values()] == [100, 200, 300, 400, 500]
 
 
 def test_no_router_is_guessed_without_a_subnet() -> None:
