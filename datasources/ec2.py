@@ -1,4 +1,4 @@
-"""EC2 and those who speak like it: Eucalyptus and UEC, OpenStack's EC2 tree, and other clones.
+"""EC2 and those who speak like it: Eucalyptus and UEC and other clones; OpenStack's EC2 tree only if it is named.
 
 A tree of small text leaves at a link-local address. Some twenty are asked for, and only those that the tree's own
 listings name; `ovfinit.http` says what the answers mean. A leaf that nobody could tell about fails the whole read: an
@@ -10,13 +10,22 @@ platform), and `timeout`, the seconds that the whole read may take, 50 unless se
 
 from __future__ import annotations
 
-from ovfinit.datasource import Datasource, Detection, SourceAbsent, SourceInvalid, digest
+from ovfinit.datasource import (
+    Datasource,
+    Detection,
+    SourceAbsent,
+    SourceInvalid,
+    digest,
+    ip_address,
+    ip_network,
+    mac_address,
+)
 from ovfinit.http import metadata_service, text_lines
 from ovfinit.model import Metadata, Nic, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from ovfinit.datasource import Deadline
@@ -32,10 +41,6 @@ COMPATIBLE = "EC2 compatible"
 PLATFORMS = (
     ("sys_vendor", "amazon ec2", AWS),
     ("bios_vendor", "amazon ec2", AWS),
-    ("product_name", "openstack nova", "OpenStack Nova"),
-    ("product_name", "openstack compute", "OpenStack Nova"),
-    ("chassis_asset_tag", "openstack nova", "OpenStack Nova"),
-    ("chassis_asset_tag", "openstack compute", "OpenStack Nova"),
     ("sys_vendor", "eucalyptus", "Eucalyptus"),
     ("product_name", "eucalyptus", "Eucalyptus"),
     ("product_serial", "*.brightbox.com", "Brightbox"),
@@ -61,6 +66,11 @@ ZONE, REGION = "meta-data/placement/availability-zone", "meta-data/placement/reg
 IDENTITY = "dynamic/instance-identity/document"
 FACTS = ("ami-id", "reservation-id", "local-ipv4", "public-ipv4", "public-hostname", "security-groups", "mac")
 NIC_LEAVES = ("device-number", "local-ipv4s", "subnet-ipv4-cidr-block", "ipv6s")
+# what only counts beside other adapters; Amazon's own mock spells the first one differently
+CARDS = ("network-card", "network-card-index")
+PREFIXES = {False: "ipv4-prefix", True: "ipv6-prefix"}
+# "Subnet sizing for IPv6" and "VPC router", VPC user guide: at this address on the link of every subnet with IPv6
+AWS_ROUTER = "fe80:ec2::1"
 
 
 class Ec2(Datasource):
@@ -86,24 +96,12 @@ class Ec2(Datasource):
         service answers, SourceUnreachable naming the leaf that nobody could tell about.
         """
         platform, _ = identify(host)
-        configured = self._urls()
+        configured = self.urls()
         defaults = [IPV4_URL, IPV6_URL] if platform == AWS else [IPV4_URL]
         bases = [self.location] if self.location is not None else configured or defaults
         identified = platform is not None and self.location is None and not configured
-        with metadata_service(bases, deadline.within(self._timeout())) as service:
+        with metadata_service(bases, deadline.within(self.seconds(TIMEOUT))) as service:
             return _Tree(service, platform, certain=identified).metadata()
-
-    def _urls(self) -> list[str]:
-        urls = self.settings.get("metadata_urls") or []
-        if not isinstance(urls, (list, tuple)) or not all(isinstance(url, str) for url in urls):
-            raise SourceInvalid("ec2.metadata_urls must be a list of URLs", remedy=f"for example [{IPV4_URL}]")
-        return list(urls)
-
-    def _timeout(self) -> float:
-        timeout = self.settings.get("timeout", TIMEOUT)
-        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
-            raise SourceInvalid("ec2.timeout must be a number of seconds above 0", remedy="leave it out for 50 s")
-        return float(timeout)
 
 
 def identify(host: Host) -> tuple[str | None, str]:
@@ -159,9 +157,14 @@ class _Tree:
         macs, indices = self._macs(), self._indices()
         second = [f"{MACS}{mac}/{leaf}" for mac in macs for leaf in NIC_LEAVES]
         second += [f"{KEYS}{index}/openssh-key" for index in indices]
-        if self._platform != "OpenStack Nova" and not (self._found.get(ZONE) and self._found.get(REGION)):
+        if len(macs) > 1:
+            second += [f"{MACS}{mac}/" for mac in macs]
+        if not (self._found.get(ZONE) and self._found.get(REGION)):
             second.append(IDENTITY)
         self._ask(second)
+        for folder in [f"{MACS}{mac}/" for mac in macs] if len(macs) > 1 else ():
+            names = self._service.names(self._found[folder] or b"") or ()
+            self._ask([folder + name for name in (*CARDS, *PREFIXES.values()) if name in names])
         identity = self._identity()
         keys = self._keys(indices)
         leaves = (part for path, body in sorted(self._found.items()) for part in (path.encode(), body or b""))
@@ -305,37 +308,51 @@ class _Tree:
 
     def _macs(self) -> list[str]:
         lines = text_lines(self._found.get(MACS) or b"") or []
-        macs = [line.rstrip("/").lower() for line in lines]
-        fine = [mac for mac in macs if _is_mac(mac)][:MOST_NICS]
-        if len(fine) != len(macs):
+        fine = []
+        for line in lines:
+            try:
+                fine.append(mac_address(line.rstrip("/")))
+            except ValueError:
+                continue
+        if len(fine) != len(lines) or len(fine) > MOST_NICS:
             message = "some are left out: not hardware addresses, or too many"
             self._problems.append(Problem("nics", message, self._url(MACS)))
-        return list(dict.fromkeys(fine))
+        return list(dict.fromkeys(fine[:MOST_NICS]))
 
     def _nics(self, macs: Sequence[str]) -> tuple[Nic, ...]:
         nics = []
         for mac in macs:
             folder = f"{MACS}{mac}/"
             index = self._number("nics", folder + "device-number")
-            subnet = self._text("nics", folder + "subnet-ipv4-cidr-block") or ""
+            card = next((number for name in CARDS if (number := self._number("nics", folder + name)) is not None), None)
             # without its subnet an address is alone on the wire; DHCP knows better about the first one
-            prefix = subnet.rpartition("/")[2] if _is_prefix(subnet.rpartition("/")[2]) else "32"
-            ipv4 = [f"{address}/{prefix}" for address in self._addresses(folder + "local-ipv4s", 4)]
-            ipv6 = [f"{address}/128" for address in self._addresses(folder + "ipv6s", 6)]
-            nics.append(Nic(mac, index=index, addresses=(*ipv4, *ipv6), dhcp4=True, dhcp6=bool(ipv6)))
+            subnets = self._addresses(folder + "subnet-ipv4-cidr-block", False, ip_network) or ["/32"]
+            length = subnets[0].rpartition("/")[2]
+            ipv4 = [f"{address}/{length}" for address in self._addresses(folder + "local-ipv4s", False)]
+            ipv6 = [f"{address}/128" for address in self._addresses(folder + "ipv6s", True)]
+            prefixes = [
+                text for ipv6_, name in PREFIXES.items() for text in self._addresses(folder + name, ipv6_, ip_network)
+            ]
+            routers = (AWS_ROUTER,) if ipv6 and self._platform == AWS else ()
+            addresses = (*ipv4, *ipv6)
+            nics.append(
+                Nic(mac, None, index, addresses, True, bool(ipv6), card=card, prefixes=tuple(prefixes), routers=routers)
+            )
         if nics:
             self._origins["nics"] = self._url(MACS)
-        return tuple(sorted(nics, key=lambda nic: (nic.index is None, nic.index or 0, nic.mac)))
+        return tuple(sorted(nics, key=lambda nic: (nic.card or 0, nic.index is None, nic.index or 0, nic.mac)))
 
-    def _addresses(self, path: str, family: int) -> list[str]:
-        """The addresses of a leaf, one a line, in canonical form."""
+    def _addresses(self, path: str, ipv6: bool, parse: Callable[[str], str] = ip_address) -> list[str]:
+        """The addresses (or networks) of a leaf, one a line, in canonical form."""
         found = []
         for line in text_lines(self._found.get(path) or b"") or ():
-            address = _canonical(line, family)
-            if address is None:
-                self._problems.append(Problem("nics", f"has a line that is no IPv{family} address", self._url(path)))
-            else:
-                found.append(address)
+            try:
+                found.append(parse(line))
+                if (":" in found[-1]) != ipv6:
+                    raise ValueError(found.pop())
+            except ValueError:
+                message = f"has a line that is of no use as IPv{6 if ipv6 else 4}"
+                self._problems.append(Problem("nics", message, self._url(path)))
         return found
 
     def _identity(self) -> Mapping[str, Any]:
@@ -369,22 +386,3 @@ def _line(body: bytes) -> str | None:
 def _segment(text: str) -> bool:
     """True if it can be one part of a path and nothing else."""
     return 0 < len(text) <= 255 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
-
-
-def _is_mac(text: str) -> bool:
-    pairs = text.split(":")
-    return len(pairs) == 6 and all(len(pair) == 2 and not pair.strip("0123456789abcdef") for pair in pairs)
-
-
-def _is_prefix(text: str) -> bool:
-    return 0 < len(text) <= 2 and text.isascii() and text.isdigit() and int(text) <= 32
-
-
-def _canonical(text: str, family: int) -> str | None:
-    import socket
-
-    kind = socket.AF_INET if family == 4 else socket.AF_INET6
-    try:
-        return socket.inet_ntop(kind, socket.inet_pton(kind, text))
-    except (OSError, ValueError):
-        return None

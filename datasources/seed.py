@@ -18,7 +18,9 @@ from ovfinit.datasource import (
     SourceInvalid,
     SourceUnreachable,
     digest,
+    image_error,
     nocloud,
+    volumes,
 )
 from ovfinit.errors import InputError, SourceError
 from ovfinit.host import Host
@@ -63,14 +65,14 @@ class Seed(Datasource):
             except OSError as error:
                 trouble = trouble or f"{folder} cannot be read: {error.strerror}"
         try:
-            for path in _volumes(host):
+            for path in volumes(host, LABEL):
                 return Detection.yes(f"{path} is a volume labelled {LABEL}")
         except SourceUnreachable as error:
             trouble = trouble or f"{error.where} {error.message}"
         if trouble:
             return Detection.maybe(trouble)
-        volumes = f" and no volume is labelled {LABEL}" if host.live else ""
-        return Detection.no(f"no seed folder has a file{volumes}")
+        nor = f" and no volume is labelled {LABEL}" if host.live else ""
+        return Detection.no(f"no seed folder has a file{nor}")
 
     def read(self, host: Host, deadline: Deadline) -> Metadata:
         """The first place that has a seed, or the one that was named, with what the words and `seedfrom` add."""
@@ -90,7 +92,7 @@ class Seed(Datasource):
             volume = fingerprint["volume"]
             if volume is None:
                 return True
-            if self.location is None and next(_volumes(host), None) != volume[0]:
+            if self.location is None and next(volumes(host, LABEL), None) != volume[0]:
                 return False
             return bool(host.volume_unchanged(volume[0], volume[1]))
         except (InputError, SourceError, KeyError, TypeError, ValueError, IndexError):
@@ -122,7 +124,7 @@ class _Reading:
                 place = place or followed
             said = self._seed.metadata()
         except InputError as error:
-            raise _sorted(error) from error
+            raise image_error(error) from error
         fingerprint = {
             "location": self._location,
             "words": _words_digest(self._host, self._location),
@@ -145,14 +147,14 @@ class _Reading:
             if files:
                 self._seed.files(files)
                 return folder
-        for path in _volumes(self._host):
+        for path in volumes(self._host, LABEL):
             files = self._image(path)
             if files:
                 self._seed.files(files)
                 return path
         if worded is None:
-            volumes = f" and no volume is labelled {LABEL}" if self._host.live else ""
-            raise SourceAbsent(f"no seed folder has a file{volumes}")
+            nor = f" and no volume is labelled {LABEL}" if self._host.live else ""
+            raise SourceAbsent(f"no seed folder has a file{nor}")
         return worded if self._seed.seedfrom is None else None
 
     def _named(self, location: str) -> str:
@@ -259,31 +261,6 @@ def _words_digest(host: Host, location: str | None) -> str:
     return "" if location is not None else digest(repr(list(_words(host))).encode("utf-8", "surrogateescape"))
 
 
-def _volumes(host: Host) -> Iterator[str]:
-    """Devices of the running machine with a file system labelled `cidata`, in any case.
-
-    Raises SourceUnreachable, after the others, if a device could not be looked at.
-    """
-    if not host.live:
-        return
-    trouble: SourceError | None = None
-    for device in host.block_devices():
-        # a floppy drive answers after seconds, also without a disk in it
-        if device.name.startswith("fd"):
-            continue
-        try:
-            look = host.look(device.path)
-        except InputError as error:
-            reason = _sorted(error)
-            if isinstance(reason, SourceUnreachable):
-                trouble = trouble or reason
-            continue
-        if look is not None and look.label.lower() == LABEL:
-            yield device.path
-    if trouble is not None:
-        raise trouble
-
-
 def _place(base: str, name: str) -> str:
     """Where a file is: `%s` stands for its name, else it follows a slash, or a query as it is."""
     if "%s" in base:
@@ -306,15 +283,3 @@ def _expanded(host: Host, text: str, where: str) -> str:
     if not end or not value:
         raise SourceInvalid(f"the firmware does not tell {name!r}, which seedfrom needs", where=where)
     return first + value + _expanded(host, rest, where)
-
-
-def _sorted(error: InputError) -> SourceError:
-    """What a failed read means: the system's error makes it unreachable or absent, anything else is damaged."""
-    from errno import ENODEV, ENOENT, ENOMEDIUM, ENOTDIR, ENXIO
-
-    cause = error.__cause__
-    if not isinstance(cause, OSError):
-        return SourceInvalid(error.message, where=error.where, remedy=error.remedy)
-    if cause.errno in (ENOENT, ENOTDIR, ENOMEDIUM, ENXIO, ENODEV):
-        return SourceAbsent((cause.strerror or "is not there").lower(), where=error.where)
-    return SourceUnreachable(error.message, where=error.where, remedy=error.remedy)

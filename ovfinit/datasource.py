@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from .deadline import Deadline
 from .digest import digest
-from .errors import SourceAbsent, SourceInvalid, SourceUnreachable
+from .errors import InputError, SourceAbsent, SourceError, SourceInvalid, SourceUnreachable
 from .record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from .formats.environment import Environment
@@ -33,8 +33,14 @@ __all__ = [
     "SourceUnreachable",
     "digest",
     "guestinfo",
+    "image_error",
+    "ip_address",
+    "ip_network",
+    "mac_address",
     "nocloud",
+    "nova_metadata",
     "ovf_environment",
+    "volumes",
     "yaml_document",
 ]
 
@@ -88,6 +94,22 @@ class Datasource:
         """
         raise TypeError(f"datasource {self.name} has no read()")
 
+    def urls(self) -> list[str]:
+        """The setting `metadata_urls`, empty if it is not set. Raises SourceInvalid if it is no list of texts."""
+        urls = self.settings.get("metadata_urls") or []
+        if not isinstance(urls, (list, tuple)) or not all(isinstance(url, str) for url in urls):
+            remedy = "for example [http://169.254.169.254]"
+            raise SourceInvalid(f"{self.name}.metadata_urls must be a list of URLs", remedy=remedy)
+        return list(urls)
+
+    def seconds(self, default: float) -> float:
+        """The setting `timeout`, how long a whole read may take. Raises SourceInvalid if it is no such number."""
+        timeout = self.settings.get("timeout", default)
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
+            remedy = f"leave it out for {default:g} s"
+            raise SourceInvalid(f"{self.name}.timeout must be a number of seconds above 0", remedy=remedy)
+        return float(timeout)
+
     def unchanged(self, host: Host, fingerprint: Any) -> bool:
         """True if a read would surely give again what was read when `fingerprint` (Metadata.fingerprint) was made.
 
@@ -121,6 +143,74 @@ def guestinfo(host: Host, deadline: Deadline) -> Guestinfo:
     from .formats.guestinfo import Guestinfo as Reader
 
     return Reader(host, deadline)
+
+
+def volumes(host: Host, label: str) -> Iterator[str]:
+    """Devices of the running machine with a file system of this label (lower case), in any case.
+
+    Raises SourceUnreachable, after the others, if a device could not be looked at.
+    """
+    trouble: SourceError | None = None
+    for device in host.block_devices() if host.live else ():
+        # a floppy drive answers after seconds, also without a disk in it
+        if device.name.startswith("fd"):
+            continue
+        try:
+            look = host.look(device.path)
+        except InputError as error:
+            reason = image_error(error)
+            if isinstance(reason, SourceUnreachable):
+                trouble = trouble or reason
+            continue
+        if look is not None and look.label.lower() == label:
+            yield device.path
+    if trouble is not None:
+        raise trouble
+
+
+def image_error(error: InputError) -> SourceError:
+    """What a failed read of a file, an image or a device means for a source.
+
+    The system's error makes it unreachable or absent, anything else is damaged.
+    """
+    from errno import ENODEV, ENOENT, ENOMEDIUM, ENOTDIR, ENXIO
+
+    cause = error.__cause__
+    if not isinstance(cause, OSError):
+        return SourceInvalid(error.message, where=error.where, remedy=error.remedy)
+    if cause.errno in (ENOENT, ENOTDIR, ENOMEDIUM, ENXIO, ENODEV):
+        return SourceAbsent((cause.strerror or "is not there").lower(), where=error.where)
+    return SourceUnreachable(error.message, where=error.where, remedy=error.remedy)
+
+
+def ip_address(text: str) -> str:
+    """An IPv4 or IPv6 address in its canonical spelling. Raises ValueError."""
+    from .network.address import parse_ip
+
+    return parse_ip(text)
+
+
+def ip_network(text: str) -> str:
+    """`NETWORK/LENGTH` in canonical spelling, without host bits. Raises ValueError."""
+    from .network.address import parse_network
+
+    return parse_network(text)
+
+
+def mac_address(text: str) -> str:
+    """A hardware address in lower case with colons. Raises ValueError."""
+    from .network.address import parse_mac
+
+    return parse_mac(text)
+
+
+def nova_metadata(
+    files: Mapping[str, bytes], where: Callable[[str], str], content: Callable[[str], tuple[bytes | None, str]]
+) -> Metadata:
+    """OpenStack's documents turned into metadata; see `ovfinit.formats.nova`, which is imported only now."""
+    from .formats.nova import metadata
+
+    return metadata(files, where, content)
 
 
 def nocloud() -> NoCloud:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 LIMIT = 16 * 1024 * 1024
 # what only a network configuration has on top, beside its version
 NETWORK_KEYS = {"ethernets", "bonds", "bridges", "vlans", "vrfs", "dummy-devices", "links", "networks"}
-NETWORK_FILE = "network-config"
+_NETWORK_FILES = {"seed": "network-config", "openstack": "openstack/latest/network_data.json"}
+_VOLUMES = {"cidata": ("cidata volume", "seed"), "config-2": ("OpenStack config drive", "openstack")}
 META_KEYS = {"instance-id", "local-hostname", "public-keys", "hostname"}
 
 
@@ -51,6 +52,8 @@ def _kind(path: str) -> tuple[str, str | None]:
             return "seed folder", "seed"
         if "ovf-env.xml" in names:
             return "OVF environment", "ovf"
+        if "openstack" in names:
+            return "OpenStack config drive", "openstack"
         raise InputError("is a folder without any file of a seed", where=path, remedy="a seed folder has meta-data")
     head = _read(path, 64 * 1024)
     if not head.strip():
@@ -59,7 +62,7 @@ def _kind(path: str) -> tuple[str, str | None]:
         return "OVF environment", "ovf"
     look = _look(path)
     if look is not None:
-        return ("cidata volume", "seed") if look.label.lower() == "cidata" else ("OVF environment volume", "ovf")
+        return _VOLUMES.get(look.label.lower(), ("OVF environment volume", "ovf"))
     if os.path.basename(path) in ("ovfinit.yaml",) or "/ovfinit.yaml.d/" in os.path.abspath(path):
         return "ovfinit.yaml", None
     from .userdata.content import sniff
@@ -89,14 +92,19 @@ def _read(path: str, limit: int) -> bytes:
 
 
 def _with_places(name: str, path: str) -> Sequence[str]:
-    """What is to be said about a seed folder's network configuration, with lines and columns."""
-    file = os.path.join(path, NETWORK_FILE)
-    if name != "seed" or not os.path.exists(file):
+    """What is to be said about the network configuration in a folder, with lines and columns."""
+    file = _network_file(name, path)
+    if file is None:
         return ()
     from .formats.yamltext import load
 
     document = load(_read(file, LIMIT), file)
     return _network(document.value, file, document) if isinstance(document.value, dict) else ()
+
+
+def _network_file(name: str, path: str) -> str | None:
+    file = os.path.join(path, _NETWORK_FILES.get(name, ""))
+    return file if name in _NETWORK_FILES and os.path.isfile(file) else None
 
 
 def _as_source(name: str, path: str) -> list[str]:
@@ -113,7 +121,7 @@ def _as_source(name: str, path: str) -> list[str]:
     if probed.metadata is None:
         failure = probed.failure()
         raise InputError(failure.message, where=failure.where if failure.where != name else path, remedy=failure.remedy)
-    placed = os.path.exists(os.path.join(path, NETWORK_FILE))
+    placed = _network_file(name, path) is not None
     problems = [one for one in probed.metadata.problems if not (placed and one.field.startswith("network"))]
     warnings = [problem.text for problem in problems]
     if probed.metadata.network is not None and not placed:

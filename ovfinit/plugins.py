@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .config import Config
     from .host import Host
 
-SHIPPED = ("ovf", "ec2", "seed")
+SHIPPED = ("ovf", "openstack", "ec2", "seed")
 ENTRY_POINTS = "ovfinit.datasources"
 
 

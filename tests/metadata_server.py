@@ -6,7 +6,7 @@ As a program it serves until it is killed:
 
 The tree is JSON, served below every version: {"meta-data": {...}, "user-data": "text", "dynamic": {...}}. A mapping is
 a directory, {"base64": "..."} is a leaf of bytes, a missing leaf is a 404; the keys of public-keys are "0=name". An
-optional "versions" lists the versions served.
+optional "versions" lists the versions served. What stands under "openstack" is served at /openstack, beside them.
 
 A fault is PATH=KIND[:VALUE][xCOUNT]. PATH is without the version, `token` for the token call, `*` for everything, and
 covers what is below it; COUNT is how many requests it hits (default: all). KIND is one of
@@ -191,11 +191,13 @@ class MetadataServer:
     def _find(self, parts: list[str]) -> tuple[Any, bool]:
         """The node at a path, or None and whether the path leads below a leaf."""
         versions = self.tree.get("versions", VERSIONS)
+        node: Any = {name: value for name, value in self.tree.items() if name not in ("versions", "openstack")}
         if not parts:
             return dict.fromkeys(versions, ""), False
-        if parts[0] not in versions:
+        if parts[0] == "openstack" and "openstack" in self.tree:
+            node = self.tree["openstack"]
+        elif parts[0] not in versions:
             return None, False
-        node: Any = {name: value for name, value in self.tree.items() if name != "versions"}
         for part in parts[1:]:
             if _leaf(node) is not None:
                 return None, True

@@ -176,10 +176,9 @@ class NoCloud:
                 return inside.with_(value=value["network"] if set(value) == {"network"} else value)
             self._problem("network", "must be a mapping", inside)
         elif interfaces is not None:
-            message = (
-                "network-interfaces, in the form of /etc/network/interfaces, is not understood: give network-config"
-            )
-            self._problem("network", message, interfaces)
+            if isinstance(interfaces.value, str):
+                return interfaces.with_(value={interfaces.key: interfaces.value})
+            self._problem("network", "network-interfaces must be a text", interfaces)
         return None
 
     def _properties(self, origins: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
     from .model import Finding, Parsed
 
-V1, V2, NETWORK_DATA = "cloud-init version 1", "netplan version 2", "OpenStack network_data"
+V1, V2, NETWORK_DATA, ENI = (
+    "cloud-init version 1",
+    "netplan version 2",
+    "OpenStack network_data",
+    "/etc/network/interfaces",
+)
 
 
 def form(value: Mapping[str, Any]) -> str:
@@ -21,7 +26,7 @@ def form(value: Mapping[str, Any]) -> str:
         return V1
     if version is None and isinstance(value.get("links"), (list, tuple)):
         return NETWORK_DATA
-    return V2
+    return ENI if isinstance(value.get("network-interfaces"), str) else V2
 
 
 def convert(value: Mapping[str, Any]) -> Converted:
@@ -35,6 +40,10 @@ def convert(value: Mapping[str, Any]) -> Converted:
         from . import network_data
 
         return network_data.convert(value)
+    if found == ENI:
+        from . import eni
+
+        return eni.convert(value["network-interfaces"])
     return Converted(value)
 
 

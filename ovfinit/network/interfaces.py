@@ -48,7 +48,7 @@ def read(host: Host) -> Interfaces:
             continue
         seen.add(path)
         # our own file is what we are about to replace: what it says now does not count
-        for number, words in () if path == OURS else _lines(_text(host, path)):
+        for number, words in () if path == OURS else lines(_text(host, path)):
             if words[0] == "iface" and len(words) >= 4 and words[3] != "loopback":
                 stanzas.append(Stanza(words[1], words[2], words[3], f"{path}:{number}"))
             elif words[0] in {"source", "source-directory"} and len(words) > 1:
@@ -65,7 +65,7 @@ def _text(host: Host, path: str) -> str:
         return ""
 
 
-def _lines(text: str) -> list[tuple[int, list[str]]]:
+def lines(text: str) -> list[tuple[int, list[str]]]:
     """Number and words of each line that says something, continued lines joined."""
     found = []
     pending, start = "", 0

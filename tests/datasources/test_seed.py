@@ -271,7 +271,7 @@ def test_meta_data(tmp_path: Path, text: str, field: str, value: object) -> None
         ("launch-index: 99999999999", "launch_index"),
         ("public-keys: 7", "public_keys"),
         ("network: eth0", "network"),
-        ("network-interfaces: |\n  iface eth0 inet dhcp", "network"),
+        ("network-interfaces: [eth0]", "network"),
         ("blob: {x: !!binary aGk=}", "properties.blob"),
     ],
 )
