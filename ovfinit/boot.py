@@ -41,6 +41,7 @@ class Boot:
         lenient: bool = False,
     ) -> None:
         self.spans = Spans()
+        self.lenient = lenient
         self.patience = BOOT_SECONDS if lenient else COMMAND_SECONDS
         self.host = Host(root)
         self.state = State(self.host)
@@ -81,7 +82,8 @@ class Boot:
 
     def plan(self, metadata: Metadata) -> Plan:
         """What applying this metadata would change."""
-        return make_plan(metadata, self.config, self.host, self.state)
+        # what a person asks for is tried again, what a boot does by itself is not
+        return make_plan(metadata, self.config, self.host, self.state, insist=not self.lenient)
 
     def apply(
         self,
@@ -91,10 +93,12 @@ class Boot:
         *,
         more: bool = False,
         again: bool = False,
+        confirm: Callable[[], bool] | None = None,
     ) -> Report:
         """Apply what the probe found, publish the status and the log; with `more`, other stages are to follow.
 
-        With `again`, the boot was over before: its status is kept, and what was done now is brought into it.
+        With `again`, the boot was over before: its status is kept, and what was done now is brought into it. `confirm`
+        is asked whether a changed network may stay.
 
         Raises SourceError when nothing was found, StateError when the state cannot be written; nothing is changed then.
         """
@@ -131,6 +135,7 @@ class Boot:
             stages=stages,
             progress=progress,
             running=self._running,
+            confirm=confirm,
         )
         failures = {str(error) for outcome in outcomes for error in outcome.errors}
         warnings = [problem.text for problem in metadata.problems if problem.text not in failures]

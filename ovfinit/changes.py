@@ -217,3 +217,18 @@ class Announce(Change):
     kind = "message"
     lines: Sequence[str] = ()
     when: str = BOOT
+
+
+class ReloadNetwork(Change):
+    """The running network follows our files, read by the renderer `target`; where it is not running yet, nothing.
+
+    `fingerprint` stands for the files. What is reached before (the routers, and `targets`: see network/reach.py) must
+    be reached again after `seconds`, or the files of before are put back. `former`: what stood in the files that
+    changed, filled in when it is applied.
+    """
+
+    kind = "network-reload"
+    fingerprint: str = ""
+    targets: Sequence[str] = ()
+    seconds: float = 30.0
+    former: Mapping[str, bytes | None] = {}

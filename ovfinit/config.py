@@ -34,9 +34,15 @@ class HostnameConfig(Record):
 
 
 class NetworkConfig(Record):
-    """`renderer`: auto, or the name of one."""
+    """`renderer`: auto, or the name of one. `check`: what must stay in reach when the running network is changed, as
+
+    addresses or ADDRESS:PORT, besides the routers and the metadata service; `check_seconds`: for how long it may be out
+    of reach before the change is taken back.
+    """
 
     renderer: str = "auto"
+    check: Sequence[str] = ()
+    check_seconds: float = 30.0
 
 
 class SshConfig(Record):
@@ -244,6 +250,18 @@ def _texts(value: object, document: Document, path: tuple[str, ...]) -> tuple[st
     return tuple(value)
 
 
+def _targets(value: object, document: Document, path: tuple[str, ...]) -> tuple[str, ...]:
+    from .network.reach import split
+
+    for index, item in enumerate(_texts(value, document, path)):
+        try:
+            split(item)
+        except ValueError:
+            expected = "an address, ADDRESS:PORT or [IPv6 ADDRESS]:PORT"
+            raise ConfigError(f"{'.'.join(path)} must hold {expected}", where=document.where(*path, index)) from None
+    return _texts(value, document, path)
+
+
 def _choices(*allowed: str) -> Callable[[object, Document, tuple[str, ...]], tuple[str, ...]]:
     def one_of(value: object, document: Document, path: tuple[str, ...]) -> tuple[str, ...]:
         for item in _texts(value, document, path):
@@ -311,7 +329,11 @@ _SECTIONS: dict[str, type[Record]] = {
 }
 _KINDS: dict[str, dict[str, Callable[[object, Document, tuple[str, ...]], Any]]] = {
     "hostname": {"hosts": _flag},
-    "network": {"renderer": _choice("auto", "networkd", "netplan", "ifupdown", "networkmanager")},
+    "network": {
+        "renderer": _choice("auto", "networkd", "netplan", "ifupdown", "networkmanager"),
+        "check": _targets,
+        "check_seconds": _seconds,
+    },
     "ssh": {
         "host_keys": _choices("ed25519", "ecdsa", "rsa"),
         "disable_root": _flag,

@@ -65,7 +65,6 @@ class Daemon:
         self.managed = "NOTIFY_SOCKET" in os.environ and self.host.live
         self.gates = Gates(self.host) if self.managed else None
         self.code = 0
-        self.changed: list[str] = []
         self.found: Probe | None = None
 
     def run(self) -> int:
@@ -143,13 +142,6 @@ class Daemon:
             self._nothing(found)
         else:
             later = self._apply(found, (LOCAL, NETWORK), more=True)
-            from .network.activate import activate
-
-            try:
-                if self.managed:
-                    activate(self.host, self.changed, Deadline(60.0))
-            except OvfinitError as error:
-                self._failed(error)
         if self.gates is not None:
             self.gates.open_network()
         return later
@@ -182,7 +174,6 @@ class Daemon:
         except StateError as error:
             self._failed(error)
             return False
-        self.changed = [target for entry in report.status["handlers"].values() for target in entry["changed"]]
         failed = [error for entry in report.status["handlers"].values() for error in entry["errors"]]
         for entry in failed:
             self.code = 1

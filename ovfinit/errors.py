@@ -10,6 +10,7 @@
     │   ├── SourceInvalid     it has something, but nothing usable
     │   └── PluginError       an admin's plugin broke the contract; names file and line
     ├── ChangeError           a change could not be made, or must not be
+    │   └── NetworkLost       a network configuration cut this machine off, or was not confirmed: it was taken back
     │   └── ScriptFailed      a user's program ended with anything but 0
     └── StateError            our own state under /var/lib/ovfinit cannot be read or written
 
@@ -112,6 +113,12 @@ class ScriptFailed(ChangeError):
         super().__init__(message, where=where)
         self.script_exit_code = exit_code
         self.took = took
+
+
+class NetworkLost(ChangeError):
+    """Raised when a new network configuration cuts the machine off, or nobody confirms it; the former one is back."""
+
+    code = "network-lost"
 
 
 class StateError(OvfinitError):

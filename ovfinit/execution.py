@@ -8,7 +8,7 @@ from . import marks
 from .apply import perform
 from .changes import STAGES
 from .digest import sha256
-from .errors import OvfinitError, ScriptFailed, StateError
+from .errors import ChangeError, NetworkLost, OvfinitError, ScriptFailed, StateError
 from .journal import Journal, own_missing
 from .ledger import expected, settled
 from .record import Record
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 # kinds whose making is noted, so that they are not made again
-_MARKED = ("run", "call", "post", "message", "password", "host-key")
+_MARKED = ("run", "call", "post", "message", "password", "host-key", "network-reload")
 # kinds of which only their effect tells undo what was theirs
 _NOTED = ("user", "group", "password", "host-key")
 
@@ -93,13 +93,16 @@ def execute(
     stages: Sequence[str] = STAGES,
     progress: Callable[[str], None] = lambda _: None,
     running: Callable[[str], None] = lambda _: None,
+    confirm: Callable[[], bool] | None = None,
 ) -> list[Outcome]:
     """Make the machine so; a duty that fails never stops the others. `running` is told of each program of a user's.
+
+    `confirm` is asked after the running network was changed; a no takes the change back.
 
     Journal and state are written before the first change, so this may be killed anywhere. Raises StateError when not
     even the state can be written; nothing was changed then.
     """
-    work = _Execution(plan, host, state, stages)
+    work = _Execution(plan, host, state, stages, confirm)
     work.write_ahead(sources)
     for index, step in enumerate(work.due):
         progress(f"{step.change.handler}: {step.action} {step.change.target}")
@@ -113,8 +116,16 @@ def execute(
 class _Execution:
     """One run over the steps of a plan that are due in these stages."""
 
-    def __init__(self, plan: Plan, host: Host, state: State, stages: Sequence[str]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        host: Host,
+        state: State,
+        stages: Sequence[str],
+        confirm: Callable[[], bool] | None,
+    ) -> None:
         assert plan.metadata.instance_id is not None
+        self.confirm = confirm
         self.plan, self.host, self.state, self.stages = plan, host, state, stages
         self.instance_id = plan.metadata.instance_id
         self.steps = list(plan.steps(stages))
@@ -170,8 +181,12 @@ class _Execution:
         tally.started = tally.started or start
         try:
             done = perform(self._prepared(step), self.host)
+            if change.kind == "network-reload" and self.confirm is not None and not self.confirm():
+                raise NetworkLost("was not confirmed and was taken back", where=change.target)
         except OvfinitError as error:
             tally.errors.append(error)
+            if isinstance(error, NetworkLost):
+                self._take_back(step, tally)
             if change.kind in _NOTED:
                 # what somebody makes there later is not of our making
                 self.journal.note(self.number, index, change)
@@ -188,6 +203,10 @@ class _Execution:
     def _prepared(self, step: Step) -> Step:
         """A step whose program knows for whom it works; that it was begun is written down before it can end us."""
         change = step.change
+        if change.kind == "network-reload":
+            from .takeback import former
+
+            return step.with_(change=change.with_(former=former(self.due, change.handler)))
         if step.deferred or change.kind not in ("run", "call"):
             return step
         if change.kind == "run" or getattr(change, "marked_first", False):
@@ -199,6 +218,19 @@ class _Execution:
             **getattr(change, "environment", {}),
         }
         return step.with_(change=change.with_(environment=variables))
+
+    def _take_back(self, step: Step, tally: _Tally) -> None:
+        """The network's files are as before, and the same ones are not tried again by themselves."""
+        from .takeback import take_back
+
+        try:
+            restored = take_back(self.host, self.journal, self.number, self.due, step)
+        except (OvfinitError, OSError) as error:
+            tally.errors.append(ChangeError(f"could not be taken back: {error}", where=step.change.target))
+            return
+        tally.changed = [target for target in tally.changed if target not in restored]
+        refused = {"fingerprint": getattr(step.change, "fingerprint", "")}
+        self._save({**self.done, marks.NETWORK_REFUSED: refused})
 
     def _save(self, done: Mapping[str, Mapping[str, Any]]) -> None:
         self.done = dict(done)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .host import Host
     from .state import Past
 
+# the mark of the network configuration that is not tried again before somebody asks for it
+NETWORK_REFUSED = "network-reload/refused"
 # a program that was started so often and whose end nobody saw ends the machine, or us
 ATTEMPTS = 3
 _BOOT_ID, _FIRST_PROCESS = "/proc/sys/kernel/random/boot_id", "/proc/1/stat"
@@ -31,7 +33,7 @@ def name(change: Change) -> str:
     if change.kind == "file":
         return f"append/{sha256(getattr(change, 'content', b'')).hexdigest()[:16]}{change.target}"
     own = change.target
-    if change.kind in ("call", "post", "message"):
+    if change.kind in ("call", "post", "message", "network-reload"):
         own = f"{change.kind}/{change.handler}/{change.target}"
     elif change.kind in ("password", "user", "group"):
         own = f"{change.kind}/{change.target}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import marks
 from .changes import STAGES, Change
 from .compare import compare
 from .duties import ALWAYS, FIELDS, KEYS, ORDER, SHARED
@@ -46,13 +47,18 @@ class Plan(Record):
                 yield from (step for step in duty.steps if step.change.stage == stage)
 
 
-def make_plan(metadata: Metadata, config: Config, host: Host, state: State, handed: UserData = NOTHING) -> Plan:
+def make_plan(
+    metadata: Metadata, config: Config, host: Host, state: State, handed: UserData = NOTHING, *, insist: bool = False
+) -> Plan:
     """Ask every duty that has something to do here and is not disabled, then compare.
 
-    Changes nothing; raises StateError for damaged state.
+    With `insist`, a network configuration that was taken back is tried again. Changes nothing; raises StateError for
+    damaged state.
     """
     assert metadata.instance_id is not None
     past = state.past(metadata.instance_id)
+    if insist:
+        past = past.with_(done={name: mark for name, mark in past.done.items() if name != marks.NETWORK_REFUSED})
     asked = {*ALWAYS, *(KEYS[key] for key in handed.config)}
     asked |= {name for key in handed.config for name in SHARED.get(key, ())}
     asked |= {name for field, name in FIELDS.items() if getattr(metadata, field) is not None}
@@ -60,7 +66,8 @@ def make_plan(metadata: Metadata, config: Config, host: Host, state: State, hand
     for name in ORDER:
         if name in asked and name not in config.disable:
             duties.append(_plan_duty(name, metadata, config, host, past, handed))
-    return Plan(metadata, past, (*duties, *leftovers(duties, config.disable, host, past)))
+    # what goes makes room before what comes, and a network is only complete then
+    return Plan(metadata, past, (*leftovers(duties, config.disable, host, past), *duties))
 
 
 def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Duty:

@@ -22,6 +22,7 @@ _ROOMS = {
     **dict.fromkeys(("run", "call"), "programs"),
     **dict.fromkeys(("host-key", "kernel-hostname"), "identity"),
     **dict.fromkeys(("post", "message"), "messages"),
+    "network-reload": "network",
 }
 
 

@@ -32,7 +32,7 @@ COMMANDS = {
     "image": ("image", "convert, make, bake, capture and publish machine images"),
     "datasource": ("sources", "list the datasource plugins, or check one"),
 }
-_WITH_VALUE = ("--root", "--from", "--config", "--stage", "--timeout", "--svg")
+_WITH_VALUE = ("--root", "--from", "--config", "--stage", "--timeout", "--confirm", "--svg")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 from ..boot import LOCK_SECONDS, Boot
 from ..changes import FINAL, STAGES
 from ..deadline import Deadline
+from ..errors import UsageError
+from .argument import seconds
 from .output import RESULTS, Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
 
     from ..model import Metadata
     from ..plan import Plan
@@ -39,6 +44,13 @@ def arguments(name: str, parser: ArgumentParser) -> None:
     """Options of these commands."""
     if name in ("plan", "apply"):
         parser.add_argument("--stage", choices=STAGES, help="only this stage of the boot")
+    if name == "apply":
+        parser.add_argument(
+            "--confirm",
+            type=seconds,
+            metavar="S",
+            help="if the running network changes, take it back unless somebody presses Enter within S seconds",
+        )
 
 
 def run(name: str, options: Namespace) -> int:
@@ -48,7 +60,7 @@ def run(name: str, options: Namespace) -> int:
         return _undo(options, output)
     agent = Boot(options.root, options.wanted, options.config)
     stages = (options.stage,) if options.stage else STAGES
-    return _plan(agent, stages, output) if name == "plan" else _apply(agent, stages, output)
+    return _plan(agent, stages, output) if name == "plan" else _apply(agent, stages, output, options.confirm)
 
 
 def _plan(agent: Boot, stages: tuple[str, ...], output: Output) -> int:
@@ -128,9 +140,11 @@ def _diff(step: Step) -> list[str]:
     ]
 
 
-def _apply(agent: Boot, stages: tuple[str, ...], output: Output) -> int:
+def _apply(agent: Boot, stages: tuple[str, ...], output: Output, patience: float | None) -> int:
+    if patience is not None and not sys.stdin.isatty():
+        raise UsageError("--confirm needs a terminal, where somebody can press a key")
     found = agent.probe()
-    report = agent.apply(found, stages, output.progress)
+    report = agent.apply(found, stages, output.progress, confirm=_confirmer(patience))
     output.progress_end()
     status = report.status
     failed = any(entry["errors"] for entry in status["handlers"].values())
@@ -152,6 +166,14 @@ def _apply(agent: Boot, stages: tuple[str, ...], output: Output) -> int:
         changed = f"{len(entry['changed'])} changed" if entry["changed"] else ""
         output.say(f"  {name:<10} {word}  {changed:<10} {entry['seconds'] * 1000:>6.0f} ms")
     return output.code(1 if failed else 0)
+
+
+def _confirmer(patience: float | None) -> Callable[[], bool] | None:
+    if patience is None:
+        return None
+    from .confirm import confirmed
+
+    return lambda: confirmed(patience)
 
 
 def _place(metadata: Metadata) -> str:

@@ -8,6 +8,7 @@ from .. import status
 from ..deadline import Deadline
 from ..host import Host
 from ..standby import switched_off
+from .argument import seconds
 from .output import RESULTS, Output
 
 TYPE_CHECKING = False
@@ -22,7 +23,6 @@ DESCRIPTION = {
 }
 POLL_SECONDS = 0.1
 TIMED_OUT = 5
-LONGEST = 7 * 24 * 3600
 
 
 def arguments(name: str, parser: ArgumentParser) -> None:
@@ -30,21 +30,8 @@ def arguments(name: str, parser: ArgumentParser) -> None:
     del name
     parser.add_argument("--wait", action="store_true", help="wait until the boot's work is done")
     parser.add_argument(
-        "--timeout", type=_seconds, metavar="S", default=600.0, help="wait at most S seconds (default 600)"
+        "--timeout", type=seconds, metavar="S", default=600.0, help="wait at most S seconds (default 600)"
     )
-
-
-def _seconds(text: str) -> float:
-    from argparse import ArgumentTypeError
-
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    # written so that nan is refused
-    if not 0 <= seconds <= LONGEST:
-        raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {LONGEST}")
-    return seconds
 
 
 def run(name: str, options: Namespace) -> int:

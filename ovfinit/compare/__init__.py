@@ -16,6 +16,7 @@ _ROOMS = {
     **dict.fromkeys(("file", "block", "remove", "link", "folder"), "files"),
     **dict.fromkeys(("user", "group", "password", "keys"), "accounts"),
     **dict.fromkeys(("host-key", "kernel-hostname", "run", "call", "post", "message"), "programs"),
+    "network-reload": "programs",
 }
 
 

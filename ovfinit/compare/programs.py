@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .. import marks
-from ..changes import Announce, Call, MakeHostKey, Post, Run, SetHostname
+from ..changes import Announce, Call, MakeHostKey, Post, ReloadNetwork, Run, SetHostname
 from ..deferral import deferred
 from ..errors import ChangeError
 from ..step import Step
@@ -47,6 +47,12 @@ def _run(change: Run | Call | Post | Announce, host: Host, past: Past) -> Step:
     return Step(change, "run", "only if it is needed" if getattr(change, "unless", ()) else "")
 
 
+def _reload_network(change: ReloadNetwork, host: Host, past: Past) -> Step:
+    if marks.hold(change, host, past):
+        return Step(change, "none")
+    return Step(change, "run", "the running network follows, and is taken back if it cuts this machine off")
+
+
 _HAPPENED = {
     Run.kind: "has run",
     Call.kind: "was called",
@@ -57,5 +63,6 @@ _HAPPENS = {Run.kind: "runs", Call.kind: "is called", Post.kind: "is told", Anno
 COMPARE: dict[str, Any] = {
     MakeHostKey.kind: _make_host_key,
     SetHostname.kind: _set_hostname,
+    ReloadNetwork.kind: _reload_network,
     **dict.fromkeys((Run.kind, Call.kind, Post.kind, Announce.kind), _run),
 }

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from ..changes import RemoveFile, WriteFile
-from ..errors import ChangeError
+from .. import marks
+from ..changes import ReloadNetwork, RemoveFile, WriteFile
+from ..digest import sha256
+from ..errors import ChangeError, NetworkLost, OvfinitError
 from ..model import Problem
 from ..network import choose, v2
 from ..userdata import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..changes import Change
     from ..config import Config
     from ..host import Host
     from ..model import Metadata
-    from ..network.model import Network, Rendered
+    from ..network.model import Network, Rendered, RenderedFile
     from ..state import Past
     from ..userdata import UserData
 
@@ -43,6 +45,8 @@ def changes(
     """
     del handed
     if metadata.network is None:
+        # what we wrote goes, and the running network with it
+        yield from _reload(metadata, config, host, _last_renderer(past), {})
         return
     origin = metadata.origins.get(NAME)
     parsed = v2.parse(dict(metadata.network))
@@ -50,6 +54,7 @@ def changes(
     if parsed.network.devices:
         renderer = choose.choose(host, config.network.renderer)
         rendered = _render(renderer, parsed.network, host)
+        _refuse(rendered, past, origin)
         for path, file in rendered.files.items():
             yield WriteFile(NAME, path, content=file.text.encode(), mode=file.mode)
         if lost or rendered.errors:
@@ -62,6 +67,7 @@ def changes(
             yield Problem(NAME, obstacle)
         if renderer == choose.IFUPDOWN:
             yield from _obstacles(parsed.network, rendered, host)
+        yield from _reload(metadata, config, host, renderer, rendered.files)
     # what was lost before the network came into this form
     earlier = [problem for problem in metadata.problems if problem.field.startswith(f"{NAME}.")]
     reasons = [*(f"{problem.field}: {problem.message}" for problem in earlier), *map(str, lost)]
@@ -72,6 +78,55 @@ def changes(
             where=origin,
             remedy="`ovfinit check FILE` names every mistake",
         )
+
+
+def _refuse(rendered: Rendered, past: Past, origin: str | None) -> None:
+    """A configuration that cut this machine off once is left alone, and what stands stays."""
+    if past.done.get(marks.NETWORK_REFUSED, {}).get("fingerprint") == _fingerprint(rendered.files):
+        raise NetworkLost(
+            "this configuration cut the machine off, or was not confirmed, and was taken back: the former one stays",
+            where=origin,
+            remedy="`ovfinit apply` tries it again",
+        )
+
+
+def _reload(
+    metadata: Metadata, config: Config, host: Host, renderer: str | None, files: Mapping[str, RenderedFile]
+) -> Iterator[ReloadNetwork]:
+    """The running network follows; a tree has none, and a machine that never met us has nothing to follow."""
+    if host.live and renderer is not None:
+        settings = config.network
+        targets = tuple(dict.fromkeys((*settings.check, *_service(metadata))))
+        yield ReloadNetwork(
+            NAME, renderer, fingerprint=_fingerprint(files), targets=targets, seconds=settings.check_seconds
+        )
+
+
+def _fingerprint(files: Mapping[str, RenderedFile]) -> str:
+    whole = "".join(f"{path}\n{file.text}\n" for path, file in sorted(files.items()))
+    return str(sha256(whole.encode()).hexdigest())
+
+
+def _service(metadata: Metadata) -> Iterator[str]:
+    """The metadata service, if that is where this comes from and its address is known without asking anybody."""
+    if metadata.location is None or not metadata.location.startswith(("http://", "https://")):
+        return
+    from ..http.endpoint import Endpoint
+    from ..network.address import parse_ip
+
+    try:
+        endpoint = Endpoint.parse(metadata.location)
+        address = parse_ip(endpoint.host)
+    except (OvfinitError, ValueError):
+        return
+    yield f"[{address}]:{endpoint.port}" if ":" in address else f"{address}:{endpoint.port}"
+
+
+def _last_renderer(past: Past) -> str | None:
+    """Whose files of ours there are."""
+    ours = [path for path, handler in past.wanted_by.items() if handler == NAME]
+    found = (renderer for renderer, place in PLACES.items() if any(path.startswith(place) for path in ours))
+    return next(found, None)
 
 
 def _unwanted(renderer: str, rendered: Rendered, past: Past, *, all_known: bool) -> Iterator[RemoveFile]:

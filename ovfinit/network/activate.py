@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+import os
+
+from .. import atomic
 from ..errors import ChangeError, InputError
+from ..paths import RUN
+from .choose import IFUPDOWN, NETPLAN, NETWORKD, NETWORKMANAGER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from ..deadline import Deadline
     from ..host import Host
 
-NETWORKD = "/etc/systemd/network/"
-IFUPDOWN = "/etc/network/interfaces.d/"
 OUTPUT_LIMIT = 64 * 1024
+FORMER = f"{RUN}/interfaces.former"
+# what each renderer's own service leaves under /run once it is up
+SIGNS = {
+    NETWORKD: ("/run/systemd/netif/state",),
+    IFUPDOWN: ("/run/network/ifstate",),
+    NETWORKMANAGER: ("/run/NetworkManager/NetworkManager.pid",),
+    NETPLAN: ("/run/systemd/netif/state", "/run/NetworkManager/NetworkManager.pid"),
+}
 
 
-def activate(host: Host, changed: Sequence[str], deadline: Deadline) -> None:
-    """Tell the renderer's own tool about changed files. Raises ChangeError with what the tool said."""
-    if any(path.startswith(NETWORKD) for path in changed):
+def running(host: Host, renderer: str) -> bool:
+    """True if whoever reads the renderer's files has read them already, and must be told of new ones."""
+    return host.live and any(host.exists(sign) for sign in SIGNS[renderer])
+
+
+def activate(host: Host, renderer: str, deadline: Deadline, former: Mapping[str, bytes | None]) -> None:
+    """Tell the renderer's own tool about changed files; `former` is what stood in them, None for a new one.
+
+    Raises ChangeError with what the tool said.
+    """
+    if renderer == NETWORKD:
         # networkd takes up changed files and reconfigures the links they match; addresses that stay are not touched
         _call(host, ("networkctl", "reload"), deadline)
-    if any(path.startswith(IFUPDOWN) for path in changed):
+    elif renderer == IFUPDOWN:
+        _take_down(host, former, deadline)
         _call(host, ("ifup", "--all"), deadline)
+    elif renderer == NETPLAN:
+        _call(host, ("netplan", "apply"), deadline)
+    elif renderer == NETWORKMANAGER:
+        _call(host, ("nmcli", "connection", "reload"), deadline)
+
+
+def _take_down(host: Host, former: Mapping[str, bytes | None], deadline: Deadline) -> None:
+    """What is up is left alone by ifup, and only the words by which an interface came up take it down again."""
+    for text in former.values():
+        if not text:
+            continue
+        real = host.real(FORMER)
+        os.makedirs(os.path.dirname(real), mode=0o755, exist_ok=True)
+        atomic.write(real, text, 0o600)
+        try:
+            _call(host, ("ifdown", "--all", "--interfaces", real), deadline)
+        finally:
+            os.unlink(real)
 
 
 def _call(host: Host, command: tuple[str, ...], deadline: Deadline) -> None:

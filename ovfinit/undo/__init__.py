@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Undone", "finish", "undo"]
 # no instance id leads to a name that starts with a dot
+TOOL_SECONDS = 60.0
 UNDONE = f"{INSTANCES}/.undone"
 # kind of change → the module of this package that knows it, its `UNDO`; all others are files
 _ROOMS = {
     **dict.fromkeys(("user", "group", "password", "keys"), "accounts"),
-    **dict.fromkeys(("kernel-hostname", "run", "call", "post", "message"), "programs"),
+    **dict.fromkeys(("kernel-hostname", "run", "call", "post", "message", "network-reload"), "programs"),
 }
 
 
@@ -43,6 +44,13 @@ def undo(host: Host, state: State) -> Iterator[Undone]:
         raise StateError("nothing was applied here that could be taken back")
     journal = Journal(state, f"{INSTANCES}/{name}")
     records = {number: journal.record(number) for number in reversed(journal.numbers())}
+    entries = [entry for record in records.values() for entry in record["changes"]]
+    reloaded = next((entry for entry in entries if entry["kind"] == "network-reload"), None)
+    former = {
+        entry["target"]: _content(host, entry["target"])
+        for entry in entries
+        if reloaded is not None and entry["handler"] == reloaded["handler"] and entry["kind"] in ("file", "remove")
+    }
     for number, record in records.items():
         notes = journal.notes(number)
         for index, entry in reversed(list(enumerate(record["changes"]))):
@@ -53,8 +61,29 @@ def undo(host: Host, state: State) -> Iterator[Undone]:
                 yield Undone(entry["target"], "kept", str(error))
             for folder in reversed(entry["folders"]):
                 remove_empty(host, folder)
+    if reloaded is not None:
+        yield from _network(host, reloaded["target"], former)
     os.rename(host.real(f"{INSTANCES}/{name}", follow=False), host.real(UNDONE, follow=False))
     finish(host, state)
+
+
+def _network(host: Host, renderer: str, former: Mapping[str, bytes | None]) -> Iterator[Undone]:
+    """The running network follows once all files are what they were."""
+    from ..deadline import Deadline
+    from ..network import activate
+
+    if activate.running(host, renderer):
+        try:
+            activate.activate(host, renderer, Deadline(TOOL_SECONDS), former)
+        except OvfinitError as error:
+            yield Undone("the running network", "kept", str(error))
+
+
+def _content(host: Host, path: str) -> bytes | None:
+    try:
+        return host.read(path)
+    except OvfinitError:
+        return None
 
 
 def finish(host: Host, state: State) -> bool:
