@@ -47,6 +47,21 @@ class WriteFile(Change):
     append: bool = False
 
 
+class FetchFile(Change):
+    """A regular file with what a URL gives, once per instance and never under `--root`; mode and owner as WriteFile.
+
+    `headers` go with the request. `fallback` is the content if the URL gives none in time; None: that is a failure.
+    """
+
+    kind = "fetch"
+    url: str = ""
+    headers: Mapping[str, Secret] = {}
+    fallback: bytes | None = None
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+
+
 class WriteBlock(Change):
     """Lines of ours between `# BEGIN ovfinit` and `# END ovfinit` in a file that belongs to others.
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 # kinds whose making is noted, so that they are not made again
-_MARKED = ("run", "call", "post", "message", "password", "host-key", "network-reload")
+_MARKED = ("run", "call", "post", "message", "password", "host-key", "user", "fetch", "network-reload")
 # kinds of which only their effect tells undo what was theirs
-_NOTED = ("user", "group", "password", "host-key")
+_NOTED = ("user", "group", "password", "host-key", "fetch")
 
 
 class Outcome(Record):

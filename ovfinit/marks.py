@@ -35,7 +35,7 @@ def name(change: Change) -> str:
     own = change.target
     if change.kind in ("call", "post", "message", "network-reload"):
         own = f"{change.kind}/{change.handler}/{change.target}"
-    elif change.kind in ("password", "user", "group"):
+    elif change.kind in ("password", "user", "group", "fetch"):
         own = f"{change.kind}/{change.target}"
     if getattr(change, "when", INSTANCE) == ONCE:
         # the folder of a script is its instance's

@@ -19,6 +19,7 @@ __all__ = ["Done", "perform"]
 _ROOMS = {
     **dict.fromkeys(("file", "block", "remove", "link", "folder"), "files"),
     **dict.fromkeys(("user", "group", "password", "keys"), "accounts"),
+    "fetch": "fetched",
     **dict.fromkeys(("run", "call"), "programs"),
     **dict.fromkeys(("host-key", "kernel-hostname"), "identity"),
     **dict.fromkeys(("post", "message"), "messages"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # kind of change → the module of this package that knows it, its `COMPARE`
 _ROOMS = {
-    **dict.fromkeys(("file", "block", "remove", "link", "folder"), "files"),
+    **dict.fromkeys(("file", "fetch", "block", "remove", "link", "folder"), "files"),
     **dict.fromkeys(("user", "group", "password", "keys"), "accounts"),
     **dict.fromkeys(("host-key", "kernel-hostname", "run", "call", "post", "message"), "programs"),
     "network-reload": "programs",

@@ -6,7 +6,8 @@ import os
 import stat
 
 from .. import block, marks
-from ..changes import MakeFolder, MakeLink, RemoveFile, WriteBlock, WriteFile
+from ..changes import FetchFile, MakeFolder, MakeLink, RemoveFile, WriteBlock, WriteFile
+from ..deferral import deferred
 from ..digest import sha256
 from ..errors import ChangeError
 from ..step import Step
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..state import Past
 
 
-def names_to_ids(change: WriteFile | MakeFolder, host: Host) -> tuple[int, int]:
+def names_to_ids(change: WriteFile | FetchFile | MakeFolder, host: Host) -> tuple[int, int]:
     """The uid and gid of a file's owner and group in this tree. Raises ChangeError for unknown names."""
     uid = 0
     if change.owner != "root":
@@ -69,6 +70,20 @@ def _write_file(change: WriteFile, host: Host, past: Past) -> Step:
     if os.geteuid() == 0 and (status.st_uid, status.st_gid) != names_to_ids(change, host):
         return Step(change, "update", f"does not belong to {change.owner}:{change.group}", before=before, after=before)
     return Step(change, "none", before=before, after=before)
+
+
+def _fetch_file(change: FetchFile, host: Host, past: Past) -> Step:
+    if marks.hold(change, host, past):
+        return Step(change, "none", "was fetched for this instance")
+    real = host.real(change.target, follow=False)
+    if os.path.isdir(real) and not os.path.islink(real):
+        raise ChangeError("is a folder", where=change.target)
+    from ..http.policy import shown
+
+    action = "update" if os.path.lexists(real) else "create"
+    if not host.live:
+        return deferred(change, action, past, f"is fetched at the first boot from {shown(change.url)}")
+    return Step(change, action, f"from {shown(change.url)}")
 
 
 def _append(change: WriteFile, host: Host, past: Past) -> Step:
@@ -133,6 +148,7 @@ def _make_folder(change: MakeFolder, host: Host, _: Past) -> Step:
 
 COMPARE: dict[str, Any] = {
     WriteFile.kind: _write_file,
+    FetchFile.kind: _fetch_file,
     WriteBlock.kind: _write_block,
     RemoveFile.kind: _remove_file,
     MakeLink.kind: _make_link,

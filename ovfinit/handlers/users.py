@@ -54,7 +54,7 @@ class _Duty:
         self.metadata, self.config, self.host, self.asked = metadata, config, host, handed.config
         self.roster: Roster = roster.read(metadata, config, host, handed)
         self.known: Mapping[str, Account] = host.accounts()
-        self.fresh = NAME not in past.done
+        self.done = past.done
         self.stage = roster.stage(handed)
         self.memberships: dict[str, list[str]] = {}
 
@@ -62,7 +62,7 @@ class _Duty:
         """Groups before the users that are to be in them."""
         made: dict[str, EnsureGroup] = {}
         people = {person.name for person in self.roster.people}
-        for name, members in _groups(self.asked.get("groups", ())).items():
+        for name, members in group_members(self.asked.get("groups", ())).items():
             for member in members:
                 if member in people:
                     self.memberships.setdefault(member, []).append(name)
@@ -88,7 +88,7 @@ class _Duty:
         wanted, name = person.wanted, person.name
         settings = self.config.default_user
         password, locked, expired = None, None, False
-        if self.fresh:
+        if self.fresh(person):
             password, locked = self.password(person)
             if person.default and not _has_password(person):
                 given = self.metadata_password()
@@ -122,6 +122,11 @@ class _Duty:
             inactive=wanted.get("inactive"),
             locked=locked,
         )
+
+    def fresh(self, person: Person) -> bool:
+        """True until the user was made for this instance, whatever else of this duty fails."""
+        mark = self.done.get(f"user/{person.name}", {"deferred": True})
+        return NAME not in self.done and bool(mark.get("deferred"))
 
     def password(self, person: Person) -> tuple[Secret | None, bool | None]:
         """What is set as a password, and whether it is locked; None leaves each alone.
@@ -197,7 +202,7 @@ class _Duty:
         return self.metadata.origins.get(field)
 
 
-def _groups(given: Any) -> dict[str, Sequence[str]]:
+def group_members(given: Any) -> dict[str, Sequence[str]]:
     """Groups and their members, from a list of names and mappings or from one mapping."""
     found: dict[str, Sequence[str]] = {}
     for entry in (given,) if isinstance(given, dict) else given:

@@ -69,13 +69,14 @@ class _Again(Exception):
         self.asked = asked
 
 
-def fetch(url: str, deadline: Deadline, limit: int) -> bytes:
+def fetch(url: str, deadline: Deadline, limit: int, headers: Mapping[str, str] | None = None) -> bytes:
     """The body at an http or https URL that somebody named, as it came (no content coding is undone).
 
     Args:
         url: certificates of https are verified against the system's.
         deadline: for everything, name look-up and retries included.
         limit: the most bytes accepted.
+        headers: sent besides our own, before which they go.
 
     Raises:
         SourceAbsent: 404 or 410.
@@ -89,7 +90,7 @@ def fetch(url: str, deadline: Deadline, limit: int) -> bytes:
     reason, asked, tried = "there was no time left to ask", None, False
     while not deadline.expired():
         try:
-            return _in_time(url, deadline, limit, where)
+            return _in_time(url, deadline, limit, where, headers=headers)
         except _Again as again:
             # a try that the deadline cut off says less than the one before it
             reason, asked = (reason if tried and deadline.expired() else again.reason), again.asked
@@ -115,7 +116,14 @@ def post(url: str, fields: Mapping[str, str], deadline: Deadline) -> None:
         raise SourceUnreachable(again.reason, where=where, remedy="check the URL and the network") from again
 
 
-def _in_time(url: str, deadline: Deadline, limit: int, where: str, fields: Mapping[str, str] | None = None) -> bytes:
+def _in_time(
+    url: str,
+    deadline: Deadline,
+    limit: int,
+    where: str,
+    fields: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
     """One try in a thread of its own: neither a name look-up nor a dribbling server heeds a deadline by itself."""
     from threading import Thread
 
@@ -123,7 +131,7 @@ def _in_time(url: str, deadline: Deadline, limit: int, where: str, fields: Mappi
 
     def run() -> None:
         try:
-            outcome.append(_try(url, deadline, limit, where, fields))
+            outcome.append(_try(url, deadline, limit, where, fields, headers or {}))
         except BaseException as error:
             outcome.append(error)
 
@@ -137,7 +145,14 @@ def _in_time(url: str, deadline: Deadline, limit: int, where: str, fields: Mappi
     return outcome[0]
 
 
-def _try(url: str, deadline: Deadline, limit: int, where: str, fields: Mapping[str, str] | None) -> bytes:
+def _try(
+    url: str,
+    deadline: Deadline,
+    limit: int,
+    where: str,
+    fields: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+) -> bytes:
     import requests
     from urllib3.exceptions import HTTPError
 
@@ -149,7 +164,7 @@ def _try(url: str, deadline: Deadline, limit: int, where: str, fields: Mapping[s
                 "GET" if fields is None else "POST",
                 url,
                 data=fields,
-                headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
+                headers={"User-Agent": AGENT, "Accept-Encoding": "identity", **headers},
                 allow_redirects=False,
                 stream=True,
                 timeout=(min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left)),

@@ -6,7 +6,7 @@ import os
 from binascii import a2b_base64, b2a_base64
 
 from .. import block
-from ..changes import MakeFolder, MakeHostKey, MakeLink, RemoveFile, WriteBlock, WriteFile
+from ..changes import FetchFile, MakeFolder, MakeHostKey, MakeLink, RemoveFile, WriteBlock, WriteFile
 from ..digest import sha256
 from ..journal import capture, digest, put_back
 from .undone import Undone
@@ -77,5 +77,5 @@ def restore_block(host: Host, entry: Mapping[str, Any], _: Mapping[str, str]) ->
 UNDO: dict[str, Any] = {
     WriteBlock.kind: restore_block,
     MakeFolder.kind: _folder,
-    **dict.fromkeys((WriteFile.kind, RemoveFile.kind, MakeLink.kind, MakeHostKey.kind), _files),
+    **dict.fromkeys((WriteFile.kind, FetchFile.kind, RemoveFile.kind, MakeLink.kind, MakeHostKey.kind), _files),
 }

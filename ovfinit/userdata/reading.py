@@ -33,6 +33,8 @@ class Reading:
     def __init__(self, places: Places) -> None:
         self.places = places
         self.findings: list[Finding] = []
+        # bytes that compressed values of this document have become, of which each has only a part to itself
+        self.unfolded = 0
 
     def error(self, path: Path, message: str, hint: str | None = None) -> Unfit:
         """A value that cannot be used; returns UNFIT."""

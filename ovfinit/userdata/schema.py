@@ -262,14 +262,17 @@ class Many(Spec):
 
 
 class Table(Spec):
-    """A mapping of known keys, each with its spec; `required` ones must be usable.
+    """A mapping of known keys, each with its spec.
 
+    `required` keys must be there and usable; `vital` ones usable if they are there: without what was meant by them the
+    rest would be something else.
     Keys that are null are absent, unless null is one of the forms that the key's spec names (`OneOf` with `Nothing`).
     `aliases`: other spellings of a key, deprecated ones. The typed value is a dict of the keys that are there.
     """
 
     keys: Mapping[str, Spec] = {}
     required: Sequence[str] = ()
+    vital: Sequence[str] = ()
     aliases: Mapping[str, str] = {}
 
     @property
@@ -287,6 +290,7 @@ class Table(Spec):
         if found is UNFIT:
             return UNFIT
         typed: dict[str, Any] = {}
+        unfit = False
         for key, given in found.items():
             name = self.aliases.get(key, key)
             if name not in self.keys:
@@ -303,6 +307,10 @@ class Table(Spec):
             read = spec.read(given, (*path, key), reading)
             if read is not UNFIT:
                 typed[name] = read
+            elif name in self.vital:
+                unfit = True
+        if unfit:
+            return UNFIT
         for name in self.required:
             if name not in typed:
                 stands = next(
