@@ -9,7 +9,8 @@ from ..model import Problem
 from ..record import Record
 from ..userdata.content import decompress, unwrap
 from ..userdata.reading import UNFIT
-from ..userdata.schema import Data, Flag, Hidden, Many, Mode, Named, Table, Text
+from ..userdata.schema import Data, Flag, Hidden, Many, Named, Table, Text
+from ..userdata.shapes import Mode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -168,30 +168,6 @@ class Number(Spec):
         return int(found) if self.low <= int(found) <= self.high else reading.error(path, f"must be {self.form}")
 
 
-class Mode(Spec):
-    """Permissions in octal, as chmod(1) takes them, in quotes (`'0644'`) or not (`0644`); the typed value is an int."""
-
-    @property
-    def form(self) -> str:
-        """See Spec."""
-        return "permissions in octal such as '0644'"
-
-    def takes(self, value: object) -> bool:
-        """See Spec."""
-        return isinstance(value, (str, int)) and not isinstance(value, bool)
-
-    def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        """See Spec."""
-        found = super().read(value, path, reading)
-        if found is UNFIT:
-            return UNFIT
-        spelled = (found if isinstance(found, str) else reading.places.spelling(*path) or f"{found:o}").lower()
-        digits = spelled.removeprefix("0o")
-        if not digits or not set(digits) <= set("01234567") or int(digits, 8) > 0o7777:
-            return reading.error(path, f"must be {self.form}")
-        return int(digits, 8)
-
-
 class Command(Spec):
     """A command: a text for the shell, or a list of words for execve(2); the typed value is a str or a tuple of str."""
 

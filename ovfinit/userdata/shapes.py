@@ -1,4 +1,4 @@
-"""More of the vocabulary (see schema.py): rows whose places have meanings of their own, and sizes."""
+"""More of the vocabulary (see schema.py): rows whose places have meanings of their own, sizes, permissions."""
 
 from __future__ import annotations
 
@@ -79,3 +79,27 @@ def _bytes(value: object) -> int | None:
     if not (whole or part) or not (whole or "0").isdecimal() or dot and not (part or "0").isdecimal():
         return None
     return int(float(digits) * UNITS[unit])
+
+
+class Mode(Spec):
+    """Permissions in octal, as chmod(1) takes them, in quotes (`'0644'`) or not (`0644`); the typed value is an int."""
+
+    @property
+    def form(self) -> str:
+        """See Spec."""
+        return "permissions in octal such as '0644'"
+
+    def takes(self, value: object) -> bool:
+        """See Spec."""
+        return isinstance(value, (str, int)) and not isinstance(value, bool)
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        """See Spec."""
+        found = super().read(value, path, reading)
+        if found is UNFIT:
+            return UNFIT
+        spelled = (found if isinstance(found, str) else reading.places.spelling(*path) or f"{found:o}").lower()
+        digits = spelled.removeprefix("0o")
+        if not digits or not set(digits) <= set("01234567") or int(digits, 8) > 0o7777:
+            return reading.error(path, f"must be {self.form}")
+        return int(digits, 8)
