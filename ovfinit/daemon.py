@@ -7,6 +7,7 @@ it, see etc/systemd/ovfinit.service. Without systemd's notify socket the stages 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -47,6 +48,7 @@ def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_
         if daemon.managed and daemon.agent.config.watch.on and daemon.found is not None:
             from .watch import Watch
 
+            gc.enable()  # which the boot does without, see etc/systemd/ovfinit-daemon
             Watch(agent).run()
         return code
     except (OvfinitError, OSError) as error:

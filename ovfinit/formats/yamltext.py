@@ -10,6 +10,8 @@ stay text, as in the YAML 1.2 core schema (10.3).
 from __future__ import annotations
 
 from ..errors import InputError
+from . import plainyaml
+from .yamlnode import Node, flag, integer, real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 100_000
-MAX_NUMBER = 64
 MAX_SHOWN = 40
 
 _TAG = "tag:yaml.org,2002:"
@@ -36,7 +37,7 @@ class Document:
 
     __slots__ = ("_root", "name", "value")
 
-    def __init__(self, name: str, root: _Node | None) -> None:
+    def __init__(self, name: str, root: Node | None) -> None:
         self.name = name
         self.value: Any = None if root is None else root.value
         self._root = root
@@ -77,7 +78,12 @@ def load(text: bytes | str, where: str) -> Document:
             key that is no scalar, a tag other than YAML's own plain types, more than 64 levels deep, more than 100000
             values or 4 MiB, both counted with aliases written out.
     """
-    return Document(where, _Builder(_decoded(text, where), where).build())
+    content = _decoded(text, where)
+    try:
+        root = plainyaml.read(content)
+    except plainyaml.Unusual:
+        root = _Builder(content, where).build()
+    return Document(where, root)
 
 
 def _decoded(text: bytes | str, where: str) -> str:
@@ -118,23 +124,7 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…")
 
 
-class _Node:
-    """A value, where it stands, and what it weighs with its aliases written out."""
-
-    __slots__ = ("characters", "column", "height", "line", "nodes", "parts", "spelling", "value")
-
-    def __init__(self, value: Any, mark: Any, spelling: str | None = None) -> None:
-        self.value = value
-        self.line: int = mark.line + 1
-        self.column: int = mark.column + 1
-        self.spelling = spelling
-        self.parts: dict[str, _Node] | list[_Node] | None = None
-        self.nodes = 1
-        self.characters = len(spelling or "")
-        self.height = 1
-
-
-def _inner(node: _Node | None, step: str | int) -> _Node | None:
+def _inner(node: Node | None, step: str | int) -> Node | None:
     parts = None if node is None else node.parts
     if isinstance(parts, dict):
         return parts.get(step) if isinstance(step, str) else None
@@ -143,17 +133,21 @@ def _inner(node: _Node | None, step: str | int) -> _Node | None:
     return None
 
 
+def _at(event: Any, value: Any, spelling: str | None = None) -> Node:
+    return Node(value, event.start_mark.line + 1, event.start_mark.column + 1, spelling)
+
+
 class _Open:
     """A mapping or list whose end has not been seen yet."""
 
     __slots__ = ("anchor", "key", "merges", "node", "waits")
 
-    def __init__(self, node: _Node, anchor: str | None) -> None:
+    def __init__(self, node: Node, anchor: str | None) -> None:
         self.node = node
         self.anchor = anchor
-        self.key: _Node | None = None
+        self.key: Node | None = None
         self.waits = False
-        self.merges: list[_Node] = []
+        self.merges: list[Node] = []
 
 
 class _Builder:
@@ -164,11 +158,11 @@ class _Builder:
         self._text = text
         self._where = where
         self._open: list[_Open] = []
-        self._anchors: dict[str, _Node | None] = {}
-        self._root: _Node | None = None
+        self._anchors: dict[str, Node | None] = {}
+        self._root: Node | None = None
         self._nodes = self._characters = 0
 
-    def build(self) -> _Node | None:
+    def build(self) -> Node | None:
         yaml = self._yaml
         kind: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
@@ -190,13 +184,13 @@ class _Builder:
             message = f"the character U+{code:04X} is not allowed in YAML"
             raise InputError(message, where=f"{self._where}:{line}:{column}") from None
 
-    def _run(self, loader: Any) -> _Node | None:
+    def _run(self, loader: Any) -> Node | None:
         yaml = self._yaml
         documents = 0
         while True:
             event = loader.get_event()
             if isinstance(event, yaml.ScalarEvent):
-                node = _Node(self._scalar(event, loader), event.start_mark, event.value)
+                node = _at(event, self._scalar(event, loader), event.value)
                 self._count(1, node.characters, event)
                 self._keep(event.anchor, node)
                 self._add(node, event)
@@ -237,7 +231,7 @@ class _Builder:
         if self._characters > MAX_BYTES:
             raise self._bad(f"is larger than {MAX_BYTES} characters with its aliases written out", event.start_mark)
 
-    def _keep(self, anchor: str | None, node: _Node | None) -> None:
+    def _keep(self, anchor: str | None, node: Node | None) -> None:
         if anchor is not None:
             self._anchors[anchor] = node
 
@@ -249,7 +243,7 @@ class _Builder:
         if len(self._open) >= MAX_DEPTH:
             raise self._bad(f"is nested more than {MAX_DEPTH} levels deep", event.start_mark)
         self._count(1, 0, event)
-        node = _Node({} if mapping else [], event.start_mark)
+        node = _at(event, {} if mapping else [])
         node.parts = {} if mapping else []
         self._keep(event.anchor, None)
         self._open.append(_Open(node, event.anchor))
@@ -278,7 +272,7 @@ class _Builder:
         self._count(node.nodes, node.characters, event)
         self._add(node, event)
 
-    def _add(self, node: _Node, event: Any) -> None:
+    def _add(self, node: Node, event: Any) -> None:
         """Put a finished value where it belongs: the top, a list, a key or the value of one."""
         if not self._open:
             self._root = node
@@ -299,7 +293,7 @@ class _Builder:
                 self._entry(here, around.parts, node, event)
                 here.waits, here.key = False, None
 
-    def _key(self, here: _Open, parts: dict[str, _Node], node: _Node, event: Any) -> None:
+    def _key(self, here: _Open, parts: dict[str, Node], node: Node, event: Any) -> None:
         name = node.spelling
         if name is None:
             raise self._bad("a key must be a text, not a list or a mapping", event.start_mark)
@@ -312,7 +306,7 @@ class _Builder:
             raise self._bad(message, event.start_mark, "keep one of the two")
         here.key = node
 
-    def _entry(self, here: _Open, parts: dict[str, _Node], node: _Node, event: Any) -> None:
+    def _entry(self, here: _Open, parts: dict[str, Node], node: Node, event: Any) -> None:
         key = here.key
         if key is not None and key.spelling is not None:
             if node.value is None and not node.spelling:
@@ -345,11 +339,11 @@ class _Builder:
             if name == "null":
                 return None
             if name == "bool":
-                return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}[text.lower()]
+                return flag(text)
             if name == "int":
-                return _integer(text)
+                return integer(text)
             if name == "float":
-                return _real(text)
+                return real(text)
             if name == "binary":
                 from base64 import b64decode
 
@@ -357,19 +351,3 @@ class _Builder:
         except (ValueError, KeyError):
             raise self._bad(f"is not what its tag !!{name} says", event.start_mark) from None
         raise self._tag(event)
-
-
-def _integer(text: str) -> int | str:
-    digits = text.replace("_", "").lstrip("+-").lower()
-    if ":" in digits or len(digits) > MAX_NUMBER:
-        return text
-    base = 2 if digits.startswith("0b") else 16 if digits.startswith("0x") else 8 if digits.startswith("0") else 10
-    number = int(digits, base)
-    return -number if text.startswith("-") else number
-
-
-def _real(text: str) -> float | str:
-    digits = text.replace("_", "").lower()
-    if ":" in digits or len(digits) > MAX_NUMBER or digits.lstrip("+-") in (".inf", ".nan"):
-        return text
-    return float(digits)
