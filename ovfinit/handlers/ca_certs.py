@@ -60,6 +60,9 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     for number, certificate in enumerate(certificates, 1):
         yield WriteFile(NAME, f"{folder}/ovfinit-{number}.crt", NETWORK, content=certificate.encode())
     none = wanted.get("remove_defaults", False)
+    if none and wanted.get("trusted") and not certificates:
+        yield Problem("ca_certs.remove_defaults", "is not done: nobody at all would be trusted then")
+        return
     if none and family in ("debian", "alpine"):
         rows = (host.text(LIST) or "").splitlines()
         rows = [row if not row.strip() or row.startswith(("#", "!")) else f"!{row}" for row in rows]

@@ -51,12 +51,12 @@ def changes(
     settings: Mapping[str, Any] = handed.config.get("growpart", {})
     resize = handed.config.get("resize_rootfs", True)
     mode = settings.get("mode", AUTO)
+    stopped = mode in (OFF, False) or (host.exists(DISABLED) and not settings.get("ignore_growroot_disabled", False))
     if not host.live and not host.exists("/proc/self/mountinfo"):
-        if settings or "resize_rootfs" in handed.config:
+        if (settings or "resize_rootfs" in handed.config) and not (stopped and not resize):
             # which disk it will be is known on the machine itself
             yield Call(NAME, "/", command=("growpart", "/"), when=BOOT)
         return
-    stopped = mode in (OFF, False) or (host.exists(DISABLED) and not settings.get("ignore_growroot_disabled", False))
     if mode == GPART and not stopped:
         yield Problem("growpart.mode", "gpart is of the BSDs", None)
         stopped = True

@@ -101,7 +101,8 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     aliases: Mapping[str, str] = handed.config.get("device_aliases", {})
     for index, fields in enumerate(handed.config.get("mounts", ())):
         found = _entry(fields, defaults, aliases, host)
-        problem = found if isinstance(found, str) else _clash(found, [*standing, *((e.spec, e.point) for e in wanted)])
+        problem = found if isinstance(found, str) else _clash(found, standing, f"is in {FSTAB} already")
+        problem = problem or _clash(found, [(entry.spec, entry.point) for entry in wanted], "is given twice")
         if problem:
             yield Problem(f"mounts[{index}]", problem)
         elif isinstance(found, Entry):
@@ -164,14 +165,15 @@ def _spec(name: str, kind: str, aliases: Mapping[str, str], host: Host) -> str |
     return None if kind in ON_DISKS else name
 
 
-def _clash(entry: Entry | None, others: Sequence[tuple[str, str]]) -> str | None:
-    if entry is None:
+def _clash(entry: Entry | str | None, others: Sequence[tuple[str, str]], reason: str) -> str | None:
+    """Why an entry must not stand beside others; None for what is no entry."""
+    if not isinstance(entry, Entry):
         return None
     for spec, point in others:
         if not entry.is_swap and point.rstrip("/") == entry.point.rstrip("/"):
-            return f"{entry.point} is in {FSTAB} already"
+            return f"{entry.point} {reason}"
         if entry.is_swap and spec == entry.spec:
-            return f"{entry.spec} is in {FSTAB} already"
+            return f"{entry.spec} {reason}"
     return None
 
 

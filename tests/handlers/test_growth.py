@@ -119,6 +119,7 @@ def test_offline(tmp_path: Path) -> None:
     """A tree on which nobody runs cannot tell its disk: that is left to the first boot, if it was asked for."""
     assert ask(growth, tmp_path).changes == []
     assert ask(growth, tmp_path, "growpart: {devices: [/]}").targets == ["/"]
+    assert ask(growth, tmp_path, "growpart: {mode: off}\nresize_rootfs: false\n").changes == []
 
 
 def test_mountinfo_escapes(tmp_path: Path) -> None:

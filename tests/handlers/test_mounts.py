@@ -104,7 +104,7 @@ def test_what_stands_there(tmp_path: Path) -> None:
     assert lines(answer) == ["/dev/sdd /x auto defaults,nofail 0 2"]
     assert answer.problems == [
         "mounts[0]: /data/ is in /etc/fstab already",
-        "mounts[2]: /x is in /etc/fstab already",
+        "mounts[2]: /x is given twice",
     ]
 
 
