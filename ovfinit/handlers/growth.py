@@ -136,7 +136,7 @@ def _fill(host: Host, mount: Mount, name: str, *, grows: bool, stage: str) -> It
             yield Problem("resize_rootfs", f"{mount.point} is {mount.type}, which cannot grow")
         return
     sectors = (host.text(f"/sys/class/block/{name}/size") or "").strip()
-    covered = filesystem.size(host, node, mount.type)
+    covered = filesystem.size(host, node, mount.type, mount.point)
     behind = covered is not None and sectors.isdecimal() and int(sectors) * 512 - covered >= SLACK
     if not grows and not behind:
         return

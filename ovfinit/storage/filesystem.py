@@ -6,6 +6,8 @@ btrfs-dev-docs, on-disk-format, "Superblock".
 
 from __future__ import annotations
 
+import os
+
 from ..errors import InputError
 
 TYPE_CHECKING = False
@@ -18,13 +20,16 @@ _EXT_AT, _EXT_64BIT = 1024, 0x80
 _BTRFS_AT, _BTRFS_SIZE_AT = 65536, 0xC9 + 8
 
 
-def size(host: Host, node: str, kind: str) -> int | None:
-    """Bytes that a file system of this kind covers on its device; None if that cannot be told."""
+def size(host: Host, node: str, kind: str, point: str | None = None) -> int | None:
+    """Bytes that a file system of this kind covers on its device; None if that cannot be told.
+
+    `point` is where it is mounted: XFS tells its new size there long before it does in the superblock.
+    """
     try:
         if kind in EXT:
             return _ext(_read(host, node, _EXT_AT, 1024))
         if kind == "xfs":
-            return _xfs(_read(host, node, 0, 512))
+            return _xfs(_read(host, node, 0, 512), os.statvfs(host.real(point)) if point else None)
         if kind == "btrfs":
             return _btrfs(_read(host, node, _BTRFS_AT, 4096))
     except (OSError, InputError):
@@ -52,10 +57,16 @@ def _ext(block: bytes) -> int | None:
     return blocks * (1024 << min(_little(block, 24, 4), 16))
 
 
-def _xfs(block: bytes) -> int | None:
+def _xfs(block: bytes, mounted: os.statvfs_result | None) -> int | None:
     if block[:4] != b"XFSB":
         return None
-    return int.from_bytes(block[4:8], "big") * int.from_bytes(block[8:16], "big")
+    unit, blocks = int.from_bytes(block[4:8], "big"), int.from_bytes(block[8:16], "big")
+    if mounted is None:
+        return unit * blocks
+    # statvfs leaves out the log, which lies inside unless it has no place there
+    inside = any(block[48:56])
+    log = int.from_bytes(block[96:100], "big") if inside else 0
+    return mounted.f_blocks * mounted.f_frsize + log * unit
 
 
 def _btrfs(block: bytes) -> int | None:

@@ -329,3 +329,19 @@ def test_old_names(tmp_path: Path) -> None:
     assert sorted(answer.targets) == ["/etc/apt/apt.conf.d/90ovfinit-proxy", LIST, "add-apt-repository ppa:a/b"]
     assert b"http://old.example.com/debian bookworm main" in answer.one(LIST).content
     assert answer.said[0] == "warning: apt_mirror: is deprecated (write apt: primary:)"
+
+
+@pytest.mark.parametrize("form", ["deb [trusted=yes] file:{repository} ./", "stanza"])
+def test_apt_finds_the_package(tmp_path: Path, form: str, as_root: None) -> None:
+    """APT itself reads a repository through a planned file, in either form, and finds what is in it."""
+    root, repository = tree(tmp_path / "tree"), tmp_path / "repository"
+    repository.mkdir()
+    (repository / "Packages").write_text(
+        "Package: ovfinit-sample\nVersion: 7\nArchitecture: all\nFilename: ./x.deb\nSize: 1\n"
+        f"SHA256: {'0' * 64}\nMaintainer: nobody\nDescription: none\n"
+    )
+    if form == "stanza":
+        form = "|\n        Types: deb\n        URIs: file:{repository}\n        Suites: ./\n        Trusted: yes"
+    install(root, f"apt:\n  sources:\n    mine:\n      source: {form.format(repository=repository)}\n")
+    run_apt(root, "apt-get", "-o", "APT::Sandbox::User=root", "-qq", "update")
+    assert "Candidate: 7" in run_apt(root, "apt-cache", "policy", "ovfinit-sample")
