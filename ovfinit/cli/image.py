@@ -22,6 +22,8 @@ DESCRIPTION = {
     "image": "Convert machine images, make packages of them, put the agent into them, bring them to a cloud."
 }
 VERBS = {
+    "create": ("image_create", "an OVF package of any disk, asking the agent's questions"),
+    "bake": ("image_bake", "the agent put into a tree or disk image, offline"),
     "convert": ("image_convert", "from OVF, OVA, bundle, UEC tarball, libvirt domain or disk to any of these"),
 }
 

@@ -1,0 +1,161 @@
+"""`image create`: an OVF package of any disk, asking the agent's questions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from .image import loading, source_arguments, surroundings
+from .output import Output
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ..image.appliance import Appliance
+    from ..image.inside import Facts
+    from ..image.package import Product
+    from ..image.spec import Spec
+
+DESCRIPTION = {
+    "image create": "Make an OVF package (app.ova, app.ovf, FOLDER/) of disks that vmdb2, mkosi, packer or others\n"
+    "made. System, architecture and firmware are read out of the first disk. Unless told\n"
+    "otherwise the package asks for host name, address, keys, password and user data of the instance."
+}
+TRANSPORTS = ("iso", "com.vmware.guestInfo")
+
+
+def arguments(name: str, parser: ArgumentParser) -> None:
+    """Options of this command."""
+    del name
+    parser.add_argument("disks", nargs="+", metavar="DISK", help="raw, qcow2, vmdk, vdi, vhd or vhdx")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DST", help="app.ova, app.ovf, or a folder with a / behind"
+    )
+    parser.add_argument("--spec", metavar="FILE", help="all of what follows in YAML; options go before it")
+    machine = parser.add_argument_group("the machine")
+    machine.add_argument("--name", metavar="NAME", help="of the machine and its files (the output's)")
+    machine.add_argument("--memory", metavar="SIZE", help="such as 2G or 512 MiB (1 GiB)")
+    machine.add_argument("--cpus", type=int, metavar="N", help="virtual CPUs (1)")
+    machine.add_argument("--firmware", choices=("bios", "efi"), help="what it boots with, if the disk does not tell")
+    machine.add_argument("--controller", choices=("scsi", "sata", "ide", "virtio"), help="of the disks (scsi)")
+    machine.add_argument(
+        "--network", action="append", metavar="NAME", help="an adapter on this network; may be repeated"
+    )
+    machine.add_argument("--adapter", metavar="MODEL", help="e1000, e1000e, vmxnet3, virtio or pcnet32 (e1000)")
+    package = parser.add_argument_group("the package")
+    package.add_argument("--product", metavar="TEXT", help="the product's name")
+    package.add_argument("--product-version", metavar="TEXT", help="its version")
+    package.add_argument("--vendor", metavar="TEXT", help="who made it")
+    package.add_argument("--annotation", metavar="TEXT", help="a description")
+    package.add_argument(
+        "--eula", action="append", default=[], metavar="FILE", help="a licence to accept; may be repeated"
+    )
+    package.add_argument(
+        "--property", action="append", default=[], metavar="KEY[=DEFAULT]", help="one more question; may be repeated"
+    )
+    package.add_argument("--no-standard", action="store_true", help="ask only what --property and --spec say")
+    package.add_argument(
+        "--transport",
+        metavar="WORDS",
+        help="how the answers reach the guest (iso,com.vmware.guestInfo); none: not at all",
+    )
+    package.add_argument("--disk-format", choices=("vmdk", "qcow2", "raw", "vpc"), help="of the disks (vmdk)")
+    package.add_argument("--algorithm", choices=("sha256", "sha1", "sha512"), default="sha256", help="of the manifest")
+    package.add_argument("--force", action="store_true", help="replace what is at DST")
+    source_arguments(parser)
+
+
+def run(name: str, options: Namespace) -> int:
+    """Run this command."""
+    del name
+    from ..image import convert, spec
+    from ..image.target import Target
+
+    output = Output(options)
+    told = spec.read(options.spec) if options.spec else spec.Spec()
+    kind = "ovf" if options.output.endswith("/") else convert.kind_of(options.output)
+    if kind not in ("ovf", "ova"):
+        raise UsageError(
+            "an OVF package ends in .ova or .ovf, or is a folder/", remedy="image convert makes other things"
+        )
+    target = Target(
+        options.output, kind, replace=options.force, disk_kind=options.disk_format, algorithm=options.algorithm
+    )
+    options.privatekey = options.cert = None
+    with surroundings(output, options.output) as (meter, scratch):
+        load = loading(options, output, meter, scratch)
+        machine = _machine(options, told)
+        made = convert.save(machine, target, load)
+    if output.json:
+        names = [question.name for product in machine.products for question in product.properties]
+        output.document({"version": 1, "files": made, "properties": names, "warnings": output.warnings})
+    output.say("\n".join(made))
+    return output.code()
+
+
+def _machine(options: Namespace, told: Spec) -> Appliance:
+    """The machine as the disk, the specification and the options make it, later ones going before earlier ones."""
+    import os
+
+    from ..image import inside, spec
+    from ..image import loading as reading
+    from ..image.appliance import ADAPTER_MODELS, MEMORY, Adapter
+
+    parts = [reading.bare(path, options.from_format) for path in options.disks]
+    first = parts[0].drives[0].image
+    assert first is not None
+    facts = inside.look(first)
+    memory = spec.size(options.memory) if options.memory else told.memory or MEMORY
+    if memory is None:
+        raise UsageError(f"--memory {options.memory!r} is not a size such as 2G")
+    if options.cpus is not None and not 0 < options.cpus <= 4096:
+        raise UsageError("--cpus is a number from 1 to 4096")
+    model = options.adapter or "e1000"
+    if model not in ADAPTER_MODELS:
+        raise UsageError(f"there is no adapter {model!r}", remedy=f"there are: {', '.join(ADAPTER_MODELS)}")
+    adapters = told.adapters if told.adapters is not None else (Adapter("VM Network", None, model),)
+    if options.network is not None:
+        adapters = tuple(Adapter(network, None, model) for network in options.network)
+    controller = options.controller or told.controller or "scsi"
+    stem = os.path.splitext(os.path.basename(options.output.rstrip("/")))[0]
+    transports = told.transports if told.transports is not None else TRANSPORTS
+    if options.transport is not None:
+        words = tuple(options.transport.replace(",", " ").split())
+        transports = () if words == ("none",) else words
+    drives = [part.drives[0].with_(name=f"disk{at}", controller=controller) for at, part in enumerate(parts, 1)]
+    return parts[0].with_(
+        name=options.name or told.name or stem,
+        drives=tuple(drives),
+        memory=memory,
+        cpus=options.cpus or told.cpus or 1,
+        firmware=options.firmware or told.firmware or facts.firmware or "bios",
+        architecture=told.architecture or facts.architecture or "x86_64",
+        adapters=adapters,
+        system=facts.system,
+        products=_products(options, told, facts),
+        eulas=(*told.eulas, *(spec.text(path) for path in options.eula)),
+        annotation=options.annotation or told.annotation or "",
+        transports=transports,
+    )
+
+
+def _products(options: Namespace, told: Spec, facts: Facts) -> tuple[Product, ...]:
+    from ..image import questions
+    from ..image.package import Product
+
+    known = told.product
+    product = Product(
+        0,
+        info="Information about the installed software",
+        product=options.product or known.get("name") or facts.product or "",
+        vendor=options.vendor or known.get("vendor", ""),
+        version=options.product_version or known.get("version") or facts.version or "",
+        full_version=known.get("full_version", ""),
+        product_url=known.get("url", ""),
+        vendor_url=known.get("vendor_url", ""),
+        app_url=known.get("app_url", ""),
+    )
+    names = () if options.no_standard or told.properties is not None else questions.DEFAULT
+    asked = {question.name: question for question in told.properties or ()}
+    asked.update((question.name, question) for question in questions.asked(options.property, names))
+    return questions.sections(product, asked.values())
