@@ -177,11 +177,15 @@ class Run(Change):
     """Run a user's program, never under `--root`; its output goes to the output log, its exit code to the status.
 
     `target` is the file, or a name for what has none; `command` what is executed (the first word a path of the tree);
-    `timeout` in seconds, None for none; `environment` is added to the documented one.
+    `timeout` in seconds, None for none; `environment` is added to the documented one. With `shell` the command is one
+    file that is read by the shell of that name, which has read those before it (`cd` lasts). `if_well`: not if an
+    earlier one of its duty failed in this run.
     """
 
     kind = "run"
     command: Sequence[str] = ()
+    shell: str = ""
+    if_well: bool = False
     timeout: float | None = None
     when: str = INSTANCE
     environment: Mapping[str, str] = {}

@@ -64,9 +64,13 @@ class UserConfig(Record):
 
 
 class ScriptsConfig(Record):
-    """`timeout`: seconds that a user's script may run, None for as long as it likes."""
+    """`timeout`: seconds that a user's script may run, None for as long as it likes.
+
+    `stop_at_failure`: whether commands of bootcmd or runcmd after one that failed are not run.
+    """
 
     timeout: float | None = None
+    stop_at_failure: bool = False
 
 
 class WatchConfig(Record):
@@ -340,5 +344,5 @@ _KINDS: dict[str, dict[str, Callable[[object, Document, tuple[str, ...]], Any]]]
         "password_authentication": _flag_or_none,
     },
     "default_user": {"name": _account, "gecos": _one_line, "shell": _shell, "groups": _texts, "sudo": _one_line},
-    "scripts": {"timeout": _seconds_or_none},
+    "scripts": {"timeout": _seconds_or_none, "stop_at_failure": _flag},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 from . import marks
+from .apply import finish as finish_programs
 from .apply import perform
 from .changes import STAGES
 from .digest import sha256
@@ -63,6 +64,11 @@ class _Tally:
         self.scripts: list[dict[str, Any]] = []
         self.deferred = False
 
+    @property
+    def failed(self) -> bool:
+        """True if one of the users' programs did not end well."""
+        return any(script["exit_code"] != 0 and not script["deferred"] for script in self.scripts)
+
     def outcome(self, handler: str) -> Outcome:
         """The final word."""
         result = "nothing"
@@ -109,6 +115,7 @@ def execute(
         if step.change.kind == "run" and not step.deferred:
             running(script_name(step.change))
         work.make(index, step)
+    finish_programs()
     work.close()
     return [tally.outcome(name) for name, tally in work.tallies.items()]
 
@@ -180,6 +187,8 @@ class _Execution:
         start = monotonic()
         tally.started = tally.started or start
         try:
+            if getattr(change, "if_well", False) and not step.deferred and tally.failed:
+                raise ChangeError("was not run: a command before it failed", where=change.target)
             done = perform(self._prepared(step), self.host)
             if change.kind == "network-reload" and self.confirm is not None and not self.confirm():
                 raise NetworkLost("was not confirmed and was taken back", where=change.target)

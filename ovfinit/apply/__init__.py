@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..host import Host
     from ..step import Step
 
-__all__ = ["Done", "perform"]
+__all__ = ["Done", "finish", "perform"]
 # kind of change → the module of this package that knows it, its `PERFORM`
 _ROOMS = {
     **dict.fromkeys(("file", "block", "remove", "link", "folder"), "files"),
@@ -25,6 +25,15 @@ _ROOMS = {
     **dict.fromkeys(("post", "message"), "messages"),
     "network-reload": "network",
 }
+
+
+def finish() -> None:
+    """End what is kept running between changes."""
+    import sys
+
+    shells = sys.modules.get(f"{__name__}.shell")
+    if shells is not None:
+        shells.close()
 
 
 def perform(step: Step, host: Host) -> Done:

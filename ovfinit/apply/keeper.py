@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PATIENCE = 10.0
+# where a shell tells how each of its commands ended
+REPORT = 9
 _FORMAT_ERROR = 8
 
 
@@ -45,26 +47,59 @@ def keep(
     `timeout` in seconds, None for none. Raises ChangeError if it cannot be started, was ended at its time limit (first
     SIGTERM, then SIGKILL for its session), or killed the keeper.
     """
-    reading, writing = os.pipe()
-    given, output = _input(stdin), _log(host)
+    given = _input(stdin)
     try:
-        keeper = os.fork()
-        if keeper == 0:
-            _keeper(command, environment(variables), (given, output), writing)
+        keeper, reading = launch(command, host, variables, given)
     finally:
-        for descriptor in (writing, given, output):
-            os.close(descriptor)
+        os.close(given)
     try:
         told = _told(reading, timeout)
         if told is None:
-            _end(keeper, reading)
-            raise ChangeError(f"was not done after {timeout:g} seconds", where=where, remedy="raise scripts.timeout")
+            end(keeper, reading)
+            raise overdue(timeout, where)
     finally:
         os.close(reading)
         os.waitpid(keeper, 0)
+    return exit_code(told, command[0], where)
+
+
+def launch(
+    command: Sequence[str],
+    host: Host,
+    variables: Mapping[str, str],
+    stdin: int,
+    *,
+    report: int | None = None,
+    ours: Sequence[int] = (),
+) -> tuple[int, int]:
+    """Start it under a keeper; returns the keeper and a descriptor on which that tells, in the end, how it ended.
+
+    `report` is what the program finds as its descriptor 9; `ours` are those that nobody but us may hold.
+    """
+    reading, writing = os.pipe()
+    output = _log(host)
+    try:
+        keeper = os.fork()
+        if keeper == 0:
+            for descriptor in (reading, *ours):
+                os.close(descriptor)
+            _keeper(command, environment(variables), (stdin, output, report), writing)
+    finally:
+        os.close(writing)
+        os.close(output)
+    return keeper, reading
+
+
+def overdue(timeout: float | None, where: str) -> ChangeError:
+    """The error for what took too long."""
+    return ChangeError(f"was not done after {timeout or 0:g} seconds", where=where, remedy="raise scripts.timeout")
+
+
+def exit_code(told: bytes, program: str, where: str) -> int:
+    """What a keeper told. Raises ChangeError if the program could not be started or killed the keeper."""
     if told.startswith(b"e"):
         raise ChangeError(
-            f"cannot be started: {_reason(int(told[1:].split()[0]), command[0])}",
+            f"cannot be started: {_reason(int(told[1:].split()[0]), program)}",
             where=where,
             remedy="is the interpreter installed?",
         )
@@ -73,7 +108,9 @@ def keep(
     return int(told)
 
 
-def _keeper(command: Sequence[str], variables: Mapping[str, str], streams: tuple[int, int], writing: int) -> NoReturn:
+def _keeper(
+    command: Sequence[str], variables: Mapping[str, str], streams: tuple[int, int, int | None], writing: int
+) -> NoReturn:
     """The process in between; it never returns to the caller's code."""
     # the C module: `signal` imports enum and more, which would be paid in this process
     import _signal as signal  # type: ignore[import-not-found]
@@ -91,6 +128,8 @@ def _keeper(command: Sequence[str], variables: Mapping[str, str], streams: tuple
             # Python ignores some of these, and what is ignored stays so in the program
             for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE", "SIGXFSZ", "SIGALRM"):
                 signal.signal(getattr(signal, name), signal.SIG_DFL)
+            if streams[2] is not None:
+                os.dup2(streams[2], REPORT)
             try:
                 os.execve(command[0], list(command), variables)  # noqa: S606
             except OSError as error:
@@ -114,7 +153,8 @@ def _told(reading: int, timeout: float | None) -> bytes | None:
     return None
 
 
-def _end(keeper: int, reading: int) -> None:
+def end(keeper: int, reading: int) -> None:
+    """End the keeper and all that it started, politely first."""
     from _signal import SIGKILL, SIGTERM
 
     try:

@@ -26,8 +26,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 
 def _run(change: Run, _: Step, host: Host) -> Done:
     start = monotonic()
-    command = (host.real(change.command[0]), *change.command[1:])
-    code = keep(command, host, timeout=change.timeout, variables=change.environment, where=change.target)
+    path = host.real(change.command[0])
+    if change.shell:
+        from .shell import source
+
+        code = source(change.shell, path, host, change.environment, change.timeout, change.target)
+    else:
+        command = (path, *change.command[1:])
+        code = keep(command, host, timeout=change.timeout, variables=change.environment, where=change.target)
     seconds = round(monotonic() - start, 3)
     if code:
         raise ScriptFailed(
