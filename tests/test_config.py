@@ -47,7 +47,7 @@ def test_shipped_file_shows_the_defaults(tmp_path: Path) -> None:
     settle(tmp_path, "\n".join(lines))
     known = loaded(tmp_path)
     # an order that is set is not the same as none, though it is the same order
-    assert list(known.datasources or ()) == ["ovf", "ec2", "seed"]
+    assert list(known.datasources or ()) == ["ovf", "openstack", "ec2", "seed"]
     assert known.with_(datasources=None, sources={}, places={}) == Config()
 
 
