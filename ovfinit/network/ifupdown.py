@@ -15,7 +15,7 @@ from .networkd import link_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..host import Interface
     from .model import Address, Device, Network
@@ -48,11 +48,10 @@ class Stanza(Record):
 def render(network: Network, interfaces: Sequence[Interface]) -> Rendered:
     """Our file, by path of the tree. `interfaces` are the adapters there are, none if nobody can know (an image).
 
-    Errors are devices that fit no adapter, or cannot be expressed; they are left out, and with them what stands on
-    them. Warnings are settings that ifupdown has no means for.
+    Errors are devices that fit no adapter, or cannot be expressed, which are left out, and with them what stands on
+    them; and settings that ifupdown has no means for, which cost nothing else.
     """
     errors: list[Finding] = []
-    warnings: list[Finding] = []
     places = _places(network, interfaces, errors)
     parts = [HEADER]
     files: dict[str, RenderedFile] = {}
@@ -67,16 +66,16 @@ def render(network: Network, interfaces: Sequence[Interface]) -> Rendered:
             errors.append(Finding(device.path, problem))
             del places[device.id]
             continue
-        warnings += [Finding((*device.path, key), "has no counterpart in ifupdown") for key in _inexpressible(device)]
+        errors += [Finding((*device.path, *key.split(".")), reason) for key, reason in _inexpressible(device)]
         kernel = {id_: places[id_].kernel for id_ in device.below}
-        parts.append(_text(device, places[device.id], _stanzas(device, kernel)))
-        if isinstance(device, Ethernet) and device.wake_on_lan:
-            files |= link_file(device.with_(set_name=None), network)
+        parts.append(_text(device, places[device.id], _stanzas(device, kernel, network)))
+        # a new name is given by ifupdown itself
+        files |= link_file(device.with_(set_name=None), network)
     if len(parts) > 1:
         files[OURS] = RenderedFile("\n".join(parts))
     names = tuple(name for place in places.values() for name in place.kernel)
     left_out = tuple(device.id for device in network.devices if device.id not in places)
-    return Rendered(files, names, left_out, tuple(errors), tuple(warnings))
+    return Rendered(files, names, left_out, tuple(errors))
 
 
 def _places(network: Network, interfaces: Sequence[Interface], errors: list[Finding]) -> dict[str, Place]:
@@ -149,25 +148,38 @@ def _clash(device: Device, places: dict[str, Place]) -> str | None:
     return None
 
 
-def _inexpressible(device: Device) -> list[str]:
-    """Keys of the document that nothing in the file stands for."""
+def _inexpressible(device: Device) -> Iterator[tuple[str, str]]:
+    """Keys of the document that nothing in the file stands for, and why."""
     v4, v6 = device.dhcp4_options, device.dhcp6_options
-    unasked = {
-        "dhcp4-overrides.use-dns": v4.use_dns is False,
-        "dhcp4-overrides.use-domains": v4.use_domains is not None,
-        "dhcp4-overrides.use-ntp": v4.use_ntp is False,
-        "dhcp4-overrides.use-hostname": v4.use_hostname is False,
-        "dhcp4-overrides.use-mtu": v4.use_mtu is False,
-        "dhcp4-overrides.use-routes": v4.use_routes is False,
-        "dhcp4-overrides.send-hostname": v4.send_hostname is False,
-        "dhcp6-overrides": v6 != type(v6)(),
-        "emit-lldp": bool(device.emit_lldp),
-        "link-local": "ipv4" in (device.link_local or ()),
-    }
-    return [key for key, unmet in unasked.items() if unmet]
+    client = "ifupdown leaves it to the DHCP client and its own configuration"
+    for on, options, key in ((device.dhcp4, v4, "dhcp4-overrides"), (device.dhcp6, v6, "dhcp6-overrides")):
+        unmet = {
+            "use-dns": options.use_dns is False,
+            "use-domains": options.use_domains is not None,
+            "use-ntp": options.use_ntp is False,
+            "use-hostname": options.use_hostname is False,
+            "use-mtu": options.use_mtu is False,
+            "use-routes": options.use_routes is False,
+            "send-hostname": options.send_hostname is False,
+            "route-metric": options is v6 and options.route_metric is not None,
+            "hostname": options is v6 and options.hostname is not None,
+        }
+        yield from ((f"{key}.{name}", client) for name, missing in unmet.items() if on and missing)
+    if device.dhcp4 and device.identifier is not None:
+        yield "dhcp-identifier", client
+    if "ipv4" in (device.link_local or ()):
+        yield "link-local", "ifupdown has no way of its own to make an IPv4 link-local address"
+    if device.emit_lldp:
+        yield "emit-lldp", "ifupdown sends no LLDP"
+    advertised = device.ra_options.as_dict().items()
+    yield from (
+        (f"ra-overrides.{name.replace('_', '-')}", "ifupdown leaves router advertisements to the kernel")
+        for name, value in advertised
+        if value is not None
+    )
 
 
-def _stanzas(device: Device, kernel: Mapping[str, Sequence[str]]) -> list[Stanza]:
+def _stanzas(device: Device, kernel: Mapping[str, Sequence[str]], network: Network) -> list[Stanza]:
     """One stanza for each address and each way of getting one, or a manual one; the first carries the device itself."""
     v4, v6 = ([_static(one) for one in device.addresses_of(ipv6=ipv6) if _plain(one)] for ipv6 in (False, True))
     if device.dhcp4:
@@ -180,7 +192,7 @@ def _stanzas(device: Device, kernel: Mapping[str, Sequence[str]]) -> list[Stanza
         v6.append(Stanza("inet6", "auto", []))
     stanzas = [*v4, *v6] or [Stanza("inet", "manual", [])]
     first, last = stanzas[0].options, stanzas[-1].options
-    before = [*create(device, kernel), *_ipv6(device, v6)]
+    before = [*create(device, kernel, network), *_ipv6(device, v6)]
     if device.mtu is not None and stanzas[0].method in {"static", "manual"}:
         first.append(("mtu", str(device.mtu)))
     elif device.mtu is not None:

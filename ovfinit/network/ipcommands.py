@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .model import Address, Device, Route, Rule
+    from .model import Address, Device, Network, Route, Rule
 
     Word = str | int | bool | None
 
@@ -20,7 +20,7 @@ _WITHOUT_DEVICE = {"blackhole", "prohibit", "throw", "unreachable"}
 _TICKS = 10  # the kernel's bridge counts in hundredths of a second
 
 
-def create(device: Device, kernel: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def create(device: Device, kernel: Mapping[str, Sequence[str]], network: Network) -> Iterator[str]:
     """Make a virtual device and take in its members; `kernel` has the interface names of each device below it."""
     members = [name for id_ in device.below for name in kernel[id_]]
     if isinstance(device, Dummy):
@@ -39,13 +39,20 @@ def create(device: Device, kernel: Mapping[str, Sequence[str]]) -> Iterator[str]
     elif isinstance(device, Bridge):
         cost, priority = dict(device.parameters.path_cost), dict(device.parameters.port_priority)
         yield _add(f"type bridge {_words(_bridge(device))}".rstrip())
-        for id_ in device.interfaces:
-            port = _words({"cost": cost.get(id_), "priority": priority.get(id_)})
-            for name in kernel[id_]:
+        for port in (each for each in network.devices if each.id in device.interfaces):
+            words = {
+                "cost": cost.get(port.id),
+                "priority": priority.get(port.id),
+                "hairpin": _switch(port.hairpin),
+                "learning": _switch(port.port_mac_learning),
+                "neigh_suppress": _switch(port.neigh_suppress),
+            }
+            options = _words(words)
+            for name in kernel[port.id]:
                 yield f"ip link set dev {name} master $IFACE"
                 yield f"ip link set dev {name} up"
-                if port:
-                    yield f"ip link set dev {name} type bridge_slave {port}"
+                if options:
+                    yield f"ip link set dev {name} type bridge_slave {options}"
 
 
 def address_command(address: Address) -> str:
@@ -98,6 +105,10 @@ def _add(what: str) -> str:
 
 def _family(text: str) -> str:
     return "-6" if is_ipv6(text) else "-4"
+
+
+def _switch(value: bool | None) -> str | None:
+    return None if value is None else "on" if value else "off"
 
 
 def _words(words: Mapping[str, Word]) -> str:

@@ -6,6 +6,7 @@ A word that the tree's own netplan does not know is refused: it would make it dr
 from __future__ import annotations
 
 from .model import Bond, Bridge, Ethernet, Finding, Rendered, RenderedFile, Vlan, Vrf
+from .netplanlimits import fitted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ _FREE = ("path-cost", "port-priority")  # mappings whose keys are ids of devices
 _WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))
 
 
-def render(network: Network, vocabulary: bytes | None) -> Rendered:
+def render(network: Network, vocabulary: bytes | None, *, manager: bool = False) -> Rendered:
     """The document, by path of the tree. `vocabulary`: what `vocabulary_of` found; None takes every word for known.
 
-    Errors are settings that cannot be said, devices of a kind that is not known, and what stands on these.
+    `manager`: other documents have put NetworkManager in charge; what it has no words for, netplan leaves out. Errors
+    are settings that cannot be said, devices of a kind that is not known, and what stands on these.
     """
     errors: list[Finding] = []
     sections: dict[str, dict[str, Any]] = {}
@@ -38,18 +40,23 @@ def render(network: Network, vocabulary: bytes | None) -> Rendered:
     for device in network.devices:
         kind, id_ = device.path
         missing = [below for below in device.below if below in left_out]
+        fits = None
         if missing:
             errors.append(Finding(device.path, f"stands on {missing[0]}, which is left out"))
         elif not _known(kind, vocabulary):
             errors.append(Finding(device.path, f"{kind} are not known to the netplan of this machine"))
         else:
-            settings = _without_unknown(_settings(device), device.path, vocabulary, errors)
-            if device.ipv6_generation is not None and device.ipv6_token is not None:
-                message = "netplan takes this or ipv6-address-token, not both"
-                errors.append(Finding((kind, id_, "ipv6-address-generation"), message))
+            fits = fitted(device, vocabulary, manager=manager, errors=errors)
+        if fits is None:
+            left_out.add(id_)
+        else:
+            settings = _without_unknown(_settings(fits), device.path, vocabulary, errors)
             sections.setdefault(kind, {})[id_] = settings
-            continue
-        left_out.add(id_)
+    if manager:
+        from .networkmanager import render as profiles
+
+        named = {error.path for error in errors}
+        errors += [error for error in profiles(network).errors if error.path not in named]
     files = {}
     if sections:
         lines = _lines({"network": {"version": 2, **sections}}, 0)
@@ -110,15 +117,16 @@ def _settings(device: Device) -> dict[str, Any]:
             "neigh-suppress": device.neigh_suppress,
             "link-local": None if device.link_local is None else list(device.link_local),
             "dhcp4": device.dhcp4 or None,
-            "dhcp4-overrides": _dhcp(device.dhcp4_options) or None,
+            # netplan compares the overrides of both families even where nobody asks DHCP
+            "dhcp4-overrides": _dhcp(device.dhcp4_options) or None if device.dhcp4 else None,
             "dhcp6": device.dhcp6 or None,
-            "dhcp6-overrides": _dhcp(device.dhcp6_options) or None,
+            "dhcp6-overrides": _dhcp(device.dhcp6_options) or None if device.dhcp6 else None,
             "dhcp-identifier": device.identifier,
             "accept-ra": device.accept_ra,
             "ra-overrides": _advertised(device.ra_options) or None,
             "ipv6-privacy": device.ipv6_privacy,
             "ipv6-mtu": device.ipv6_mtu,
-            "ipv6-address-generation": None if device.ipv6_token is not None else device.ipv6_generation,
+            "ipv6-address-generation": device.ipv6_generation,
             "ipv6-address-token": device.ipv6_token,
             "addresses": [_address(address) for address in device.addresses] or None,
             "nameservers": _given(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     Lines = list[tuple[str, str | int | bool | None]]
     Sections = list[tuple[str, Lines]]
-    Refuse = Callable[[str, str], None]
+    Path = str | tuple[str | int, ...]
+    Refuse = Callable[[Path, str], None]
 
 FOLDER = "/etc/NetworkManager/system-connections"
 PREFIX = "ovfinit-"
@@ -38,15 +39,30 @@ def render(network: Network) -> Rendered:
     """
     files: dict[str, RenderedFile] = {}
     errors: list[Finding] = []
-    names = []
+    left_out: set[str] = set()
     for device in network.devices:
+        problem = _homeless(device, network, left_out)
+        if problem:
+            errors.append(Finding(device.path, problem))
+            left_out.add(device.id)
+            continue
         sections = _profile(device, network, errors)
         files[f"{FOLDER}/{PREFIX}{device.id}.nmconnection"] = RenderedFile(_text(sections), MODE)
         if device.set_name:
             # all else that a .link file can hold is in the profile
             files |= link_file(Ethernet(device.id, device.match, device.set_name, device.macaddress), network)
-        names += [device.name] if device.name else []
-    return Rendered(files, tuple(names), errors=tuple(errors))
+    names = tuple(device.name for device in network.devices if device.name and device.id not in left_out)
+    return Rendered(files, names, tuple(sorted(left_out)), tuple(errors))
+
+
+def _homeless(device: Device, network: Network, left_out: set[str]) -> str | None:
+    """Why there is nothing this device could stand on."""
+    for below in network.devices:
+        if below.id in device.below and below.id in left_out:
+            return f"stands on {below.id}, which is left out"
+        if isinstance(device, Vlan) and below.id == device.link and _several(below):
+            return f"stands on {below.id}, which may be several adapters, and NetworkManager wants one"
+    return None
 
 
 def identity(id_: str) -> str:
@@ -60,8 +76,9 @@ def identity(id_: str) -> str:
 
 
 def _profile(device: Device, network: Network, errors: list[Finding]) -> Sections:
-    def refuse(key: str, message: str) -> None:
-        errors.append(Finding((*device.path, *key.split(".")), message))
+    def refuse(path: Path, message: str) -> None:
+        below = path.split(".") if isinstance(path, str) else path
+        errors.append(Finding((*device.path, *below), message))
 
     for key, message in _refused(device):
         refuse(key, message)
@@ -91,8 +108,6 @@ def _profile(device: Device, network: Network, errors: list[Finding]) -> Section
         sections.append(("ethtool", _offloads(device.offloads)))
     elif isinstance(device, Vlan):
         below = next(one for one in network.devices if one.id == device.link)
-        if _several(below):
-            refuse("link", f"{below.id} may be several adapters, and NetworkManager wants one")
         sections.append(("vlan", [("id", device.tag), ("parent", below.name or identity(below.id))]))
     elif isinstance(device, Bond):
         sections.append(("bond", bond_options(device, _names(network), refuse)))

@@ -195,16 +195,17 @@ def _refuse(device: Device, methods: dict[bool, str], refuse: Refuse) -> None:
     """Name all that no key stands for."""
     for index, address in enumerate(device.addresses):
         if address.label is not None:
-            refuse(f"addresses[{index}].label", "NetworkManager's profiles have no labels of addresses")
+            refuse(("addresses", index, "label"), "NetworkManager's profiles have no labels of addresses")
         if address.lifetime == "0":
-            refuse(f"addresses[{index}].lifetime", "NetworkManager's profiles have no lifetimes of addresses")
+            refuse(("addresses", index, "lifetime"), "NetworkManager's profiles have no lifetimes of addresses")
     for index, route in enumerate(device.routes):
         if route.type not in _TYPES:
-            refuse(f"routes[{index}].type", f"NetworkManager makes no {route.type} routes")
+            refuse(("routes", index), f"NetworkManager makes no {route.type} routes")
     for index, server in enumerate(device.nameservers):
         if methods[is_ipv6(server)] in _BARE:
             family = "IPv6" if is_ipv6(server) else "IPv4"
-            refuse(f"nameservers.addresses[{index}]", f"the device has no {family}, and so no name server of it")
+            message = f"NetworkManager takes {family} name servers only where a device has {family} addresses"
+            refuse(("nameservers", "addresses", index), message)
     if device.search and methods[False] in _BARE and methods[True] in _BARE:
         refuse("nameservers.search", "NetworkManager has search domains only where a device has addresses")
     if device.ipv6_token is not None and device.ipv6_generation == "stable-privacy":
@@ -212,9 +213,10 @@ def _refuse(device: Device, methods: dict[bool, str], refuse: Refuse) -> None:
     for (on, options), family in zip(_leases(device), ("dhcp4-overrides", "dhcp6-overrides")):
         if on:
             _refuse_dhcp(device, options, family, refuse)
-    hostnames = {options.use_hostname is not False for on, options in _leases(device) if on}
-    if len(hostnames) == 2:
-        refuse("dhcp6-overrides.use-hostname", "NetworkManager knows one answer for both families")
+    ignored = {options.use_hostname is False for on, options in _leases(device) if on}
+    if len(ignored) == 2:
+        family = "dhcp4-overrides" if device.dhcp4_options.use_hostname is False else "dhcp6-overrides"
+        refuse(f"{family}.use-hostname", "NetworkManager has one answer for both families: it counts for both")
     for answers in _answers(device, methods).values():
         _refuse_domains(answers, refuse)
     if device.ra_options.table is not None:

@@ -207,6 +207,8 @@ def _bridge(section: Section) -> Own:
     if below is None:
         return Bridge, {"interfaces": ports}
     settings: dict[str, Any] = {name: below.take(key, reader) for key, (name, reader) in _BRIDGE.items()}
+    # the reference's default, which netplan applies to a bridge with any parameter
+    settings["stp"] = True if settings["stp"] is None else settings["stp"]
     settings["path_cost"] = _per_port(below, "path-cost", 65535, ports)
     settings["port_priority"] = _per_port(below, "port-priority", 63, ports)
     below.close()

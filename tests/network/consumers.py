@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ovfinit.network.model import RenderedFile
+from ovfinit.network.address import is_ipv6
+from ovfinit.network.model import Bond, Dhcp, Network, RenderedFile, Route
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 LIBNM = Path(__file__).with_name("libnm.py")
@@ -43,7 +44,7 @@ def netplan(tree: Path) -> dict[str, Any]:
 
 
 def libnm(files: Mapping[str, RenderedFile]) -> dict[str, dict[str, Any]]:
-    """The settings of each profile as NetworkManager would take them, by the profile's name without `ovfinit-`."""
+    """The settings of each profile as NetworkManager would take them, by path."""
     if "libnm" not in _READY:
         asked = "import gi; gi.require_version('NM', '1.0'); from gi.repository import NM"
         try:
@@ -67,6 +68,35 @@ def libnm(files: Mapping[str, RenderedFile]) -> dict[str, dict[str, Any]]:
     for path, answer in json.loads(done.stdout).items():
         assert "error" not in answer, f"{path}: {answer['error']}\n{profiles[path]}"
         assert answer["warnings"] == [], f"{path}: {answer['warnings']}\n{profiles[path]}"
-        name = path.rpartition("/")[2].removeprefix("ovfinit-").removesuffix(".nmconnection")
-        found[name] = answer["settings"]
+        found[path] = answer["settings"]
     return found
+
+
+def meaning(network: Network) -> list[dict[str, Any]]:
+    """All fields of all devices, each spelled as netplan does: on-link where it is true, addresses in its order."""
+    found = []
+    for device in network.devices:
+        routes = [route.with_(on_link=device.on_link(route) or None, scope=_scope(route)) for route in device.routes]
+        addresses = sorted(device.addresses, key=lambda one: one.label is None and one.lifetime is None)
+        spelled = {"routes": routes, "addresses": addresses, "emit_lldp": bool(device.emit_lldp)}
+        spelled["link_local"] = {"ipv6"} if device.link_local is None else set(device.link_local)
+        for on, key in ((device.dhcp4, "dhcp4_options"), (device.dhcp6, "dhcp6_options")):
+            spelled[key] = _effective(getattr(device, key)) if on else None
+        if isinstance(device, Bond):
+            spelled["parameters"] = device.parameters.with_(min_links=device.parameters.min_links or None)
+        found.append({**device.as_dict(), **spelled})
+    return found
+
+
+def _scope(route: Route) -> str | None:
+    """The scope of a route, spelled out where netplan does; IPv6 has none."""
+    if is_ipv6(route.to):
+        return None
+    return route.scope or {"local": "host", "nat": "host", "multicast": "link"}.get(route.type)
+
+
+def _effective(options: Dhcp) -> dict[str, Any]:
+    """Overrides with netplan's defaults in the place of what is not said."""
+    assumed = {"use_dns": True, "use_ntp": True, "use_hostname": True, "use_mtu": True, "use_routes": True}
+    given = {key: value for key, value in options.as_dict().items() if value is not None}
+    return {**assumed, "send_hostname": True, **given}

@@ -160,15 +160,22 @@ def test_an_image_without_known_hardware_gets_patterns() -> None:
 
 
 def test_what_ifupdown_cannot_do_is_said() -> None:
-    """Settings without a counterpart are warnings with their path."""
+    """Settings without a counterpart are errors with their path, and cost nothing but themselves."""
     overrides = {"use-dns": False, "use-routes": False}
-    result = ethernets(eth0={"dhcp4": True, "dhcp4-overrides": overrides, "emit-lldp": True, "link-local": ["ipv4"]})
-    assert [str(warning) for warning in result.warnings] == [
-        "ethernets.eth0.dhcp4-overrides.use-dns: has no counterpart in ifupdown",
-        "ethernets.eth0.dhcp4-overrides.use-routes: has no counterpart in ifupdown",
-        "ethernets.eth0.emit-lldp: has no counterpart in ifupdown",
-        "ethernets.eth0.link-local: has no counterpart in ifupdown",
+    result = ethernets(
+        eth0={"dhcp4": True, "dhcp4-overrides": overrides, "emit-lldp": True, "link-local": ["ipv4"]},
+        eth1={"dhcp4-overrides": overrides, "ra-overrides": {"use-dns": False}},
+    )
+    client = "ifupdown leaves it to the DHCP client and its own configuration"
+    assert [str(error) for error in result.errors] == [
+        f"ethernets.eth0.dhcp4-overrides.use-dns: {client}",
+        f"ethernets.eth0.dhcp4-overrides.use-routes: {client}",
+        "ethernets.eth0.link-local: ifupdown has no way of its own to make an IPv4 link-local address",
+        "ethernets.eth0.emit-lldp: ifupdown sends no LLDP",
+        "ethernets.eth1.ra-overrides.use-dns: ifupdown leaves router advertisements to the kernel",
     ]
+    assert result.left_out == ()
+    assert body(result).startswith("auto eth0\n\niface eth0 inet dhcp\n")
 
 
 def test_vlans() -> None:

@@ -34,16 +34,6 @@ def judged(network: Network, tree: Path) -> Network:
     return parsed(consumers.netplan(tree))
 
 
-def meaning(network: Network) -> list[dict[str, Any]]:
-    """All fields of all devices, each spelled as netplan does: on-link where it is true, addresses in its order."""
-    found = []
-    for device in network.devices:
-        routes = [route.with_(on_link=device.on_link(route) or None) for route in device.routes]
-        addresses = sorted(device.addresses, key=lambda one: one.label is None and one.lifetime is None)
-        found.append({**device.as_dict(), "routes": routes, "addresses": addresses})
-    return found
-
-
 def refused(settings: dict[str, Any], vocabulary: bytes) -> tuple[Rendered, list[str]]:
     """The outcome for one adapter under a netplan that knows only some words, and the errors."""
     result = netplan.render(parsed({"version": 2, "ethernets": {"eth0": settings}}), vocabulary)
@@ -87,7 +77,7 @@ def test_static_adapter_in_full(tmp_path: Path) -> None:
 def test_netplan_reads_back_what_was_meant(tmp_path: Path, name: str) -> None:
     """A document through our model and netplan's own reading and writing is still the same."""
     network = parsed(yaml.safe_load((DATA / name).read_text()))
-    assert meaning(judged(network, tmp_path)) == meaning(network)
+    assert consumers.meaning(judged(network, tmp_path)) == consumers.meaning(network)
 
 
 def test_words_that_netplan_does_not_know_are_refused_by_name() -> None:

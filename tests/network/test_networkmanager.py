@@ -25,7 +25,8 @@ def profiles(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What NetworkManager's library understands of a document that can be expressed whole."""
     result = rendered(document)
     assert result.errors == ()
-    return consumers.libnm(result.files)
+    found = consumers.libnm(result.files)
+    return {path.partition("/ovfinit-")[2].removesuffix(".nmconnection"): known for path, known in found.items()}
 
 
 def refused(document: dict[str, Any]) -> dict[str, str]:
@@ -333,4 +334,6 @@ def test_vlan_on_hardware_known_by_its_address() -> None:
     }
     assert profiles(document)["v5"]["vlan"]["parent"] == networkmanager.identity("lan")
     document["vlans"]["v5"]["link"] = "any"
-    assert refused(document) == {"vlans.v5.link": "any may be several adapters, and NetworkManager wants one"}
+    assert refused(document) == {
+        "vlans.v5": "stands on any, which may be several adapters, and NetworkManager wants one"
+    }
