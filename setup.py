@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "ovfinit/__init__.py").read_text())[1]
 
 IMAGE = ["boto3>=1.26", "cryptography>=38", "rich>=12"]
-JUDGES = ["cot>=2.2", "lxml>=4", "moto[ec2,s3,server]>=5"]
+JUDGES = ["configobj>=5", "cot>=2.2", "lxml>=4", "moto[ec2,s3,server]>=5"]
 TEST = [
     *IMAGE,
     *JUDGES,

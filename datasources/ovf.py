@@ -1,8 +1,9 @@
 """The OVF environment and VMware's guestinfo: what a virtual appliance's deployment form says.
 
-The places, in the order of asking: a seed file in the tree; on VMware the guestinfo variables, of which the plain ones
-(`guestinfo.metadata` and the like) go before their equals in the OVF environment; a CD-ROM or another small volume with
-`ovf-env.xml` in its root folder (DMTF DSP0243, transport `iso`), read without mounting it.
+The places, in the order of asking: a seed file in the tree; a file that QEMU hands over (`-fw_cfg`); on VMware the
+guestinfo variables, of which the plain ones (`guestinfo.metadata` and the like) go before their equals in the OVF
+environment; a CD-ROM or another small volume with `ovf-env.xml` in its root folder (DMTF DSP0243, transport `iso`),
+read without mounting it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from ovfinit.host import BlockDevice, Host
 
 SEED = "/var/lib/ovfinit/seed/ovf-env.xml"
+# Linux, Documentation/ABI/testing/sysfs-firmware-qemu_fw_cfg; the name is what `ovfinit ovf env --format qemu` writes
+FW_CFG = "/sys/firmware/qemu_fw_cfg/by_name/opt/org.dmtf.ovf/ovf-env.xml/raw"
 FILE = "ovf-env.xml"
 # as a volume without Rock Ridge and Joliet spells it, and as people do
 SPELLINGS = (FILE, "ovf_env.xml")
@@ -53,8 +56,9 @@ class Ovf(Datasource):
 
     def detect(self, host: Host) -> Detection:
         """Looks for the seed file, the root folders of volumes and VMware's name in DMI; starts no program."""
-        if host.exists(SEED):
-            return Detection.yes(f"{SEED} is there")
+        place = _place(host)
+        if place is not None:
+            return Detection.yes(f"{place} is there")
         if not host.live:
             return Detection.no(f"no {SEED} in this tree")
         trouble = ""
@@ -74,12 +78,13 @@ class Ovf(Datasource):
             return self._compose(None, guestinfo(host, deadline))
         if self.location is not None:
             return self._named(host, self.location)
+        place = _place(host)
         try:
-            seed = host.read(SEED, LIMIT)
+            seed = host.read(place, LIMIT) if place is not None else None
         except InputError as error:
             raise SourceInvalid(error.message, where=error.where) from error
-        if seed is not None:
-            return self._compose(_Found.document(seed, SEED), None)
+        if place is not None and seed is not None:
+            return self._compose(_Found.document(seed, place), None)
         if not host.live:
             raise SourceAbsent(f"no {SEED} in this tree")
         guest = guestinfo(host, deadline) if _on_vmware(host) else None
@@ -109,7 +114,10 @@ class Ovf(Datasource):
             if named is None and not self._same_place(host, file, volume, guest):
                 return False
             if file is not None:
-                data = host.read(SEED, LIMIT) if named is None else _content(_document_of(named))
+                place = _place(host)
+                data = (
+                    _content(_document_of(named)) if named is not None else host.read(place, LIMIT) if place else None
+                )
                 return data is not None and digest(data) == file
             if guest is not None and guestinfo(host, Deadline(RECHECK_SECONDS)).digest() != guest:
                 return False
@@ -119,7 +127,7 @@ class Ovf(Datasource):
 
     def _same_place(self, host: Host, file: str | None, volume: list[Any] | None, guest: str | None) -> bool:
         """True if no place that is asked earlier has come or gone."""
-        if host.exists(SEED) != (file is not None):
+        if (_place(host) is not None) != (file is not None):
             return False
         if file is not None:
             return True
@@ -238,6 +246,11 @@ class _Found:
             problems=tuple(problems),
             location=self._location,
         )
+
+
+def _place(host: Host) -> str | None:
+    """The file that is asked first, if there is one."""
+    return next((place for place in (SEED, FW_CFG) if host.exists(place)), None)
 
 
 def _on_vmware(host: Host) -> bool:

@@ -67,6 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RecursionError:
         return _report(OvfinitError("the input is nested too deeply"), as_json=as_json)
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("ovfinit.image"):
+            remedy = "install the package ovfinit-image"
+            missing = OvfinitError("this needs the image builder's half, which is not installed", remedy=remedy)
+            return _report(missing, as_json=as_json)
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next

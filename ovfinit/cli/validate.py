@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+from ..errors import InputError
 from ..inspection import Inspection, inspect
 from .output import Output
 
@@ -11,8 +14,12 @@ if TYPE_CHECKING:
 
 DESCRIPTION = {
     "check": "Validate input before a machine meets it: an OVF environment (XML or ISO), a seed folder or cidata\n"
-    "image, a network configuration, user data, meta-data, ovfinit.yaml. What it is, its content tells."
+    "image, a network configuration, user data, meta-data, ovfinit.yaml, an OVF package or OVA (of which\n"
+    "ovfinit ovf check says more). What it is, its content tells."
 }
+
+# as much of a file as tells an archive or a descriptor
+HEAD = 64 * 1024
 
 
 def arguments(name: str, parser: ArgumentParser) -> None:
@@ -25,7 +32,7 @@ def run(name: str, options: Namespace) -> int:
     """Run this command."""
     del name
     output = Output(options)
-    results = [inspect(path) for path in options.files]
+    results = [_package(path) if _is_package(path) else inspect(path) for path in options.files]
     output.warned = any(result.warnings for result in results)
     failed = any(result.error for result in results)
     if output.json:
@@ -38,6 +45,40 @@ def run(name: str, options: Namespace) -> int:
             output.say(f"{output.paint('ok', 'green')} {result.path}: {result.kind}")
         output.warn(result.warnings)
     return output.code(1 if failed else 0)
+
+
+def _is_package(path: str) -> bool:
+    """True for what `ovf check` is for: told by the name, a descriptor in a folder, or what is inside."""
+    if path.lower().startswith(("http://", "https://")) or path.lower().endswith((".ovf", ".ova")):
+        return True
+    try:
+        if os.path.isdir(path):
+            names = {name.lower() for name in os.listdir(path)}
+            return not names & {"meta-data", "ovf-env.xml"} and any(name.endswith(".ovf") for name in names)
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            head = file.read(HEAD)
+    except OSError:
+        # inspecting says what is wrong
+        return False
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return head[257:262] == b"ustar" or (text.startswith(b"<") and b"Envelope" in text and b"<Environment" not in text)
+
+
+def _package(path: str) -> Inspection:
+    """What `ovf check` says about a package: its first error, and everything else as warnings."""
+    from ..image.conformance import check
+    from ..image.reading import open_package
+
+    try:
+        with open_package(path) as opened:
+            check(opened)
+            errors, warnings = opened.findings.of("error"), opened.findings.of("warning")
+    except InputError as error:
+        return Inspection(path, "OVF package", error)
+    first = errors[0] if errors else None
+    more = f" (and {len(errors) - 1} more mistakes: ovfinit ovf check {path})" if len(errors) > 1 else ""
+    worst = InputError(f"{first.message}{more}", where=first.where, remedy=first.remedy) if first else None
+    return Inspection(path, "OVF package", worst, [str(finding) for finding in warnings])
 
 
 def _plain(result: Inspection) -> dict[str, object]:

@@ -238,3 +238,18 @@ def test_chunks_and_compression(ovfinit: Program, tmp_path: Path) -> None:
     text = text.replace(' ovf:compression="gzip"', "")
     path = ova(tmp_path / "app.ova", {"app.ovf": text.encode(), **chunks})
     assert "disk-compression" in check(ovfinit, path)
+
+
+def test_the_general_check_knows_packages(ovfinit: Program, tmp_path: Path) -> None:
+    """`ovfinit check` hands packages over, whatever they are called: errors, and warnings for `--strict`."""
+    good = sound(tmp_path / "app.ova")
+    bad = folder(tmp_path / "bad", envelope().replace("disk.vmdk", "../disk.vmdk").replace("/disk/d1", "/disk/d2"))
+    plain = tmp_path / "descriptor"
+    plain.write_text(envelope())
+    result = ovfinit("check", "--json", good, bad.parent, plain, code=1)
+    first, second, third = result.json["files"]
+    assert (first["kind"], first["ok"], first["warnings"]) == ("OVF package", True, [])
+    assert "and 1 more mistakes" in second["error"]["message"]
+    assert third["kind"] == "OVF package"
+    (bad.parent / "app.ovf").write_text(envelope(hardware=HARDWARE.replace("byte * 2^20", "")))
+    ovfinit("check", "--strict", bad.parent, code=3)
