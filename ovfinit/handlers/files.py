@@ -181,11 +181,7 @@ def names(metadata: Metadata, config: Config, host: Host, handed: UserData) -> P
     known = host.accounts()
     groups = {group for person in people for group in (*person.groups, person.wanted.get("primary_group"))}
     groups |= set(group_members(handed.config.get("groups", ())))
-    homes = {
-        known[person.name].home if person.name in known else person.wanted.get("homedir") or f"/home/{person.name}"
-        for person in people
-        if not person.homeless and person.name != "root"
-    }
+    homes = {person.home(known) for person in people if not person.homeless and person.name != "root"}
     own = frozenset(name for name in ({person.name for person in people} | groups) if name not in (None, "root"))
     return People(own, tuple(f"{home.rstrip('/')}/" for home in sorted(homes)))
 

@@ -53,7 +53,13 @@ class LoginKeys:
             elif not person.homeless:
                 handled.add(person.name)
                 lines = tuple(dict.fromkeys((*(shared if person.default else ()), *own)))
-                yield AuthorizeKeys(self.handler, self._file(person), stage, user=person.name, lines=lines)
+                yield AuthorizeKeys(
+                    self.handler,
+                    f"{person.home(self.known)}/.ssh/authorized_keys",
+                    stage,
+                    user=person.name,
+                    lines=lines,
+                )
         lines = tuple(dict.fromkeys((*roots, *self._for_root(shared, roots))))
         home = self.known["root"].home if "root" in self.known else "/root"
         yield AuthorizeKeys(self.handler, f"{home}/.ssh/authorized_keys", stage, user="root", lines=lines)
@@ -123,11 +129,6 @@ class LoginKeys:
                 continue
             if text and block.find(text) is not None:
                 yield account
-
-    def _file(self, person: Person) -> str:
-        """Where sshd looks for this user's keys."""
-        home = self.known[person.name].home if person.name in self.known else person.wanted.get("homedir")
-        return f"{home or f'/home/{person.name}'}/.ssh/authorized_keys"
 
 
 def _closed(key: str, rule: str, user: str, disabled: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..config import Config
-    from ..host import Host
+    from ..host import Account, Host
     from ..model import Metadata
     from ..userdata import UserData
 
@@ -42,6 +42,13 @@ class Person(Record):
     def homeless(self) -> bool:
         """True for one without a home."""
         return bool(self.wanted.get("no_create_home") or self.wanted.get("system"))
+
+    def home(self, known: Mapping[str, Account]) -> str:
+        """The home that there is, or that is to be made."""
+        if self.name in known:
+            return known[self.name].home
+        asked: str | None = self.wanted.get("homedir")
+        return asked or ("/root" if self.name == "root" else f"/home/{self.name}")
 
 
 class Roster(Record):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...accounts import is_hash, possible_name
 from ...normalize.public_keys import read as read_keys
 from ...userdata.schema import Flag, Hidden, Many, Named, Nothing, Number, OneOf, Spec, Table, Text, Unoffered
+from ..ssh_import import IDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ _KNOWN: dict[str, Spec] = {
     "no_user_group": Flag("Whether no group named after the user is made."),
     "no_log_init": Flag("Whether lastlog and faillog are left alone."),
     "ssh_authorized_keys": _KEYS,
-    "ssh_import_id": Many("Names at key servers (`gh:NAME`, `lp:NAME`).", item=Text(), single=True, commas=True),
+    "ssh_import_id": IDS,
     "ssh_redirect_user": OneOf(
         "Whether the platform's keys only say that one should log in as the default user.",
         specs=(Flag(), Text(choices=("default",))),
