@@ -14,7 +14,6 @@ from .journal import Journal, own_missing
 from .ledger import expected, settled
 from .record import Record
 from .state import DamagedStateError
-from .undo import finish
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,6 +163,8 @@ class _Execution:
                 return
         except DamagedStateError:
             pass  # what was read now takes its place
+        from .undo import finish
+
         finish(self.host, self.state)
         own, previous = own_missing(self.host), self.state.linked()
         try:

@@ -56,9 +56,11 @@ class _Reader:
             begun = begun or bool(line and not line.startswith("#"))
         if "---" in self.lines:
             self.lines[self.lines.index("---")] = ""
-        if self._next() < 0:
+        indent = self._next()
+        if indent < 0:
             return None
-        root = self._block(self._next())
+        content = self.lines[self.at][indent:]
+        root = self._value(content, indent, -1) if content[0] in "[{" else self._block(indent)
         if self._next() >= 0:
             raise Unusual
         return root

@@ -21,6 +21,7 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 100_000
 MAX_SHOWN = 40
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _TAG = "tag:yaml.org,2002:"
 _TEXT_TAGS = ("str", "timestamp", "value", "merge")
@@ -91,7 +92,8 @@ def _decoded(text: bytes | str, where: str) -> str:
         raise InputError(f"is larger than {MAX_BYTES} bytes", where=where)
     try:
         # both ways: a lone surrogate in a str cannot be handed to libyaml
-        content = (text if isinstance(text, bytes) else text.encode()).decode("utf-8-sig")
+        # without the mark by hand: the codec utf-8-sig is a module
+        content = (text if isinstance(text, bytes) else text.encode()).removeprefix(BYTE_ORDER_MARK).decode()
     except UnicodeDecodeError as error:
         line, column = _place(error.object[: error.start].decode("utf-8", "replace"))
         raise InputError("is not UTF-8 text", where=f"{where}:{line}:{column}", remedy="save it as UTF-8") from None

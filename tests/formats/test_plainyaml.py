@@ -25,6 +25,7 @@ EVERYDAY = [
     "runcmd:\n  - [ls, -l, /]\n",
     "runcmd:\n  - [ls, '-l', /]\n  - echo $HOME && true\n  - 2001:db8::1\n  - 52:54:00:0a:4d:32\nempty: {}\nlist: []\n",
     "key with spaces : value with spaces\nurl: http://example.com/#here\nümläut: größer\n",
+    '{"version": 2, "ethernets": {"eth0": {"dhcp4": true, "mtu": 1500}}}\n',
     "",
     "# nothing but this\n",
 ]
