@@ -61,13 +61,21 @@ def make_plan(
         past = past.with_(done={name: mark for name, mark in past.done.items() if name != marks.NETWORK_REFUSED})
     asked = {*ALWAYS, *(KEYS[key] for key in handed.config)}
     asked |= {name for key in handed.config for name in SHARED.get(key, ())}
-    asked |= {name for field, name in FIELDS.items() if getattr(metadata, field) is not None}
+    asked |= {name for field, name in FIELDS.items() if _says(metadata, field)}
     duties = []
     for name in ORDER:
         if name in asked and name not in config.disable:
             duties.append(_plan_duty(name, metadata, config, host, past, handed))
     # what goes makes room before what comes, and a network is only complete then
     return Plan(metadata, past, (*leftovers(duties, config.disable, host, past), *duties))
+
+
+def _says(metadata: Metadata, field: str) -> bool:
+    """Whether a field asks for something. A bare `en`, as in every VMware environment, is the language of the
+    platform's user interface and no locale of a machine's.
+    """
+    value = getattr(metadata, field)
+    return value is not None and (field != "locale" or "_" in value or value.partition(".")[0] in ("C", "POSIX"))
 
 
 def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Duty:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from duty import ask
+from scratch import make_tree, run
 
 from ovfinit.changes import FINAL, Call, MakeLink, WriteBlock, WriteFile
 from ovfinit.handlers import keyboard, locale, timezone
@@ -18,6 +19,18 @@ def tree(root: Path, *paths: str, name: str = "debian") -> Path:
         (root / path).touch()
     (root / "etc/os-release").write_text(f"ID={name}\n")
     return root
+
+
+@pytest.mark.parametrize(("given", "asked"), [("en", False), ("de_AT", True), ("C.UTF-8", True)])
+def test_a_language_is_no_locale(tmp_path: Path, given: str, asked: bool) -> None:
+    """What a platform's user interface speaks (VMware says `en` in every environment) changes no machine."""
+    document = tmp_path / "ovf-env.xml"
+    document.write_text(
+        f"<Environment><PlatformSection><Locale>{given}</Locale></PlatformSection>"
+        '<PropertySection><Property key="instance-id" value="i-1"/></PropertySection></Environment>'
+    )
+    planned = run("plan", "--root", make_tree(tmp_path / "tree"), "--from", f"ovf:{document}", "--json").json
+    assert ("locale" in {change["handler"] for change in planned["changes"]}) == asked
 
 
 @pytest.mark.parametrize(
