@@ -49,6 +49,7 @@ def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_
             from .watch import Watch
 
             gc.enable()  # which the boot does without, see etc/systemd/ovfinit-daemon
+            daemon.agent.state.unlock()
             Watch(agent).run()
         return code
     except (OvfinitError, OSError) as error:

@@ -98,6 +98,12 @@ class State:
                 sleep(min(LOCK_POLL_SECONDS, deadline.remaining()))
         self._lock = descriptor
 
+    def unlock(self) -> None:
+        """Let other runs on this tree in again, for a program that goes on."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def folder(self, instance_id: str) -> str:
         """The instance's folder, a path of the tree."""
         return f"{INSTANCES}/{folder_name(instance_id)}"

@@ -60,6 +60,8 @@ class Watch:
         except (OvfinitError, OSError) as error:
             self._say(f"Watch: {error}")
             return False
+        finally:
+            agent.state.unlock()
 
     def _follow(self, agent: Boot) -> bool:
         known = agent.known

@@ -47,6 +47,13 @@ def test_keys_follow(watch: Watch, tree: Path, tmp_path: Path, ovfinit: Callable
     assert not watch.look(watch.again())
 
 
+def test_others_may_work_in_between(watch: Watch, tree: Path, tmp_path: Path, ovfinit: Callable[..., Result]) -> None:
+    """Between two rounds nobody is kept out of the tree."""
+    make_seed(tmp_path / "seed", public_keys=[OTHER_KEY])
+    watch.look(watch.again())
+    ovfinit("apply", "--root", tree, "--from", f"seed:{tmp_path / 'seed'}", timeout=20.0)
+
+
 def test_scripts_do_not_follow(watch: Watch, tree: Path, tmp_path: Path) -> None:
     """New user data of a running instance is not acted on."""
     make_seed(tmp_path / "seed", user_data="#!/bin/sh\nrm -rf /\n")

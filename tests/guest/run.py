@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -30,6 +30,9 @@ from checks import Expect, check  # noqa: E402
 from lab import Lab  # noqa: E402
 from machines import Container, Guest, Machine, Plug  # noqa: E402
 from scenes import EMULATED_ONLY, SCENES  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LIMITS = {"container": 120.0, "qemu": 600.0}
 
@@ -70,8 +73,11 @@ class Stage:
         """A metadata tree with the person's key."""
         return inputs.ec2(self.folder / f"{instance}.json", instance, name, self.public)
 
-    def boot(self, label: str, plug: Plug, expect: Expect) -> float:
-        """Boot, check, shut down; returns the seconds until the report came."""
+    def boot(self, label: str, plug: Plug, expect: Expect, then: Callable[[], list[str]] = list) -> float:
+        """Boot, check, do `then` with the machine that is up, shut down; returns the seconds until the report came.
+
+        What `then` returns is wrong.
+        """
         start = time.monotonic()
         self.guest.boot(plug)
         report = self.guest.report(LIMITS[self.mode])
@@ -83,6 +89,7 @@ class Stage:
             self._keep(label, report)
             wrong = check(expect, report, self.keys, lab=self.lab, key=self.key, public=self.public)
             self.keys = report["host_keys"]
+            wrong += then()
             self.guest.power_off()
         self.say(label, seconds, wrong)
         return seconds

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import inputs
+import live
 from checks import Expect
 from lab import DHCP, STATIC
 from machines import Plug
@@ -145,7 +146,8 @@ def cut(stage: Stage) -> None:
 
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.replace("_", "-"): scene
-    for name, scene in list(globals().items())
-    if callable(scene) and getattr(scene, "__module__", "") == __name__
+    for name, scene in [*globals().items(), *vars(live).items()]
+    if callable(scene) and getattr(scene, "__module__", "") in (__name__, live.__name__) and not name.startswith("_")
+    if name[0].islower()
 }
 EMULATED_ONLY = ("ovf-late",)
