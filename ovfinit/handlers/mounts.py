@@ -12,6 +12,7 @@ from ..storage.names import SHORT, TAGS, resolve
 from ..storage.programs import SWAP
 from ..userdata.schema import Flag, Many, Nothing, OneOf, Table, Text
 from ..userdata.shapes import Row, Size
+from .service import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,10 +122,9 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
         return
     lines = tuple(entry.line for entry in wanted)
     yield WriteBlock(NAME, FSTAB, lines=lines)
-    if not host.live or host.exists("/run/systemd/system"):
-        # systemd has made its units of the lines that stood there before
-        mark = digest(*(line.encode() for line in lines))
-        yield Call(NAME, "daemon-reload", command=("systemctl", "daemon-reload"), fingerprint=mark)
+    # systemd has made its units of the lines that stood there before
+    mark = digest(*(line.encode() for line in lines))
+    yield from tell(NAME, host, ("daemon-reload",), LOCAL, mark)
     for entry in wanted:
         yield from _live(entry)
 

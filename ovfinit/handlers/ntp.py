@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..changes import FINAL, NETWORK, Call, WriteBlock, WriteFile
+from ..changes import FINAL, NETWORK, WriteBlock, WriteFile
 from ..digest import digest
 from ..errors import ChangeError
 from ..model import Problem
@@ -11,6 +11,7 @@ from ..packaging import choose
 from ..record import Record
 from ..userdata.schema import Flag, Many, Nothing, OneOf, Table, Text
 from .packages import judge_name
+from .service import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,11 +129,9 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
         yield manager.update()
         yield manager.install([(package, None) for package in packages])
     elif not enabled(host, service):
-        yield Call(NAME, f"enable {service}", stage, command=("systemctl", "enable", "--quiet", "--", service))
+        yield from tell(NAME, host, ("enable", "--quiet", "--", service), stage, "")
     mark = digest(*(repr(change).encode() for change in written if not isinstance(change, Problem)))
-    # not waited for: at a boot it is ordered after us
-    restart = ("systemctl", "--no-block", "restart", "--", service)
-    yield Call(NAME, f"restart {service}", stage, command=restart, fingerprint=mark)
+    yield from tell(NAME, host, ("restart", "--", service), stage, mark)
 
 
 def _client(name: str, own: Mapping[str, Any], host: Host) -> Client:

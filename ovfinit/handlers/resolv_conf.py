@@ -11,6 +11,7 @@ from ..model import Problem
 from ..network.choose import enabled
 from ..normalize.hostname import valid
 from ..userdata.schema import Flag, Many, Named, Number, OneOf, Table, Text
+from .service import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,14 +107,16 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
             f"DNS={' '.join(servers)}" if servers else "",
             f"Domains={' '.join(search)}" if search else "",
         ]
-        yield from _file(RESOLVED, rows, ("systemctl", "--no-block", "try-restart", "systemd-resolved"))
+        yield from _file(RESOLVED, rows)
+        yield from tell(NAME, host, ("try-restart", "systemd-resolved"), NETWORK, digest(repr(rows).encode()))
         return
     if owner == "NetworkManager":
         rows = ["[global-dns]", f"searches={','.join(search)}", f"options={','.join(options)}"]
         rows = [row for row in rows if not row.endswith("=")]
         if servers:
             rows += ["", "[global-dns-domain-*]", f"servers={','.join(servers)}"]
-        yield from _file(MANAGER, rows, ("systemctl", "--no-block", "try-reload-or-restart", "NetworkManager"))
+        yield from _file(MANAGER, rows)
+        yield from tell(NAME, host, ("try-reload-or-restart", "NetworkManager"), NETWORK, digest(repr(rows).encode()))
         return
     if len(servers) > SERVERS:
         yield Problem("resolv_conf.nameservers", f"libc asks only the first {SERVERS} of {len(servers)}")
@@ -130,12 +133,11 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     yield WriteFile(NAME, FILE, content=content.encode(), ours=False)
 
 
-def _file(path: str, rows: Sequence[str], command: Sequence[str]) -> Iterator[Change]:
+def _file(path: str, rows: Sequence[str]) -> Iterator[Change]:
     content = "\n".join(["# Written by ovfinit from resolv_conf.", *rows, ""])
     while "\n\n\n" in content or "]\n\n" in content:
         content = content.replace("\n\n\n", "\n\n").replace("]\n\n", "]\n")
     yield WriteFile(NAME, path, content=content.encode())
-    yield Call(NAME, command[-1], NETWORK, command=command, fingerprint=digest(content.encode()))
 
 
 def _owner(host: Host) -> str | None:

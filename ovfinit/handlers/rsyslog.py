@@ -8,6 +8,7 @@ from ..model import Problem
 from ..packaging import choose
 from ..userdata.schema import Command, Flag, Many, Named, OneOf, Table, Text
 from .packages import judge_name
+from .service import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,12 +111,14 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
         yield manager.update()
         yield manager.install([(package, None) for package in wanted.get("packages", ("rsyslog",))])
     if files:
+        stage = FINAL if installs else NETWORK
         reload = wanted.get("service_reload_command", "auto")
-        command = ("sh", "-c", reload) if isinstance(reload, str) else reload
-        if reload == "auto":
-            command = ("systemctl", "--no-block", "try-restart", "rsyslog")
         mark = digest(*(f"{name}\n{rows}".encode() for name, rows in files.items()))
-        yield Call(NAME, "reload rsyslog", FINAL if installs else NETWORK, command=command, fingerprint=mark)
+        if reload == "auto":
+            yield from tell(NAME, host, ("try-restart", "rsyslog"), stage, mark)
+            return
+        command = ("sh", "-c", reload) if isinstance(reload, str) else reload
+        yield Call(NAME, "reload rsyslog", stage, command=command, fingerprint=mark)
 
 
 def remote(text: str) -> str | None:

@@ -58,7 +58,7 @@ def test_resolved(tmp_path: Path) -> None:
         "DNS=192.0.2.53 2001:db8::53",
         "Domains=example.com foo.example.com bar.example.com",
     ]
-    assert answer.targets[1:] == ["systemd-resolved"]
+    assert answer.targets[1:] == ["try-restart systemd-resolved"]
     assert [problem.split(":")[0] for problem in answer.problems] == ["resolv_conf.sortlist", "resolv_conf.options"]
 
 

@@ -45,7 +45,7 @@ def test_files(tmp_path: Path) -> None:
 def test_reload(tmp_path: Path) -> None:
     """A reload once per content; auto is the service, a list another command, nothing written none at all."""
     answer = ask(rsyslog, tmp_path, FULL)
-    call = answer.one("reload rsyslog")
+    call = answer.one("try-restart rsyslog")
     assert (call.stage, call.command) == (NETWORK, ("systemctl", "--no-block", "try-restart", "rsyslog"))
     other = ask(rsyslog, tmp_path, FULL + "  service_reload_command: [my, reload]\n")
     assert other.one("reload rsyslog").command == ("my", "reload")
@@ -66,7 +66,7 @@ def test_install(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/os-release").write_text("ID=debian\n")
     answer = ask(rsyslog, tmp_path, "rsyslog: {install_rsyslog: true, configs: [a]}")
-    assert answer.targets[1:] == ["apt-get update", "apt-get install rsyslog", "reload rsyslog"]
+    assert answer.targets[1:] == ["apt-get update", "apt-get install rsyslog", "try-restart rsyslog"]
     assert isinstance(answer.changes[3], Call)
     assert answer.changes[3].stage == FINAL
     (tmp_path / "opt").mkdir()
