@@ -44,7 +44,7 @@ def _content(host: Host, path: str) -> str:
         text = host.text(path)
     except InputError:
         return NOTHING
-    return NOTHING if text is None else text
+    return NOTHING if text is None else text.rstrip("\n")
 
 
 def _announce(change: Announce, _: Step, host: Host) -> None:
