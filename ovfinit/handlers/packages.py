@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..digest import digest
 from ..packaging import choose
 from ..userdata.schema import Flag, Many, OneOf, Table, Text, Unoffered
 from ..userdata.shapes import Row
@@ -73,7 +74,7 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     if not wanted and not upgrade and not update:
         return
     manager = choose(host, NAME)
-    yield manager.update()
+    yield manager.update(digest(repr(wanted).encode()))
     if upgrade:
         yield manager.upgrade()
     if wanted:

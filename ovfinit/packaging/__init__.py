@@ -28,8 +28,8 @@ class Manager(Record):
 
     handler: str
 
-    def update(self) -> Call:
-        """Read the lists of what can be had."""
+    def update(self, mark: str = "") -> Call:
+        """Read the lists of what can be had; again when `mark` is another one."""
         raise NotImplementedError
 
     def upgrade(self) -> Call:

@@ -34,7 +34,7 @@ for package do install "$package" || failed="$failed $package"; done
 class Manager(packaging.Manager):
     """See the interface."""
 
-    def update(self) -> Call:
+    def update(self, mark: str = "") -> Call:
         """The lists have a lock of their own, for which apt-get does not wait: so it is tried again."""
         command = ("apt-get", *OPTIONS, "update")
         return Call(
@@ -42,6 +42,7 @@ class Manager(packaging.Manager):
             "apt-get update",
             FINAL,
             command=command,
+            fingerprint=mark,
             timeout=UPDATE_SECONDS,
             tries=6,
             environment=ENVIRONMENT,
