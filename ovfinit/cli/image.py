@@ -23,6 +23,9 @@ DESCRIPTION = {
 }
 VERBS = {
     "create": ("image_create", "an OVF package of any disk, asking the agent's questions"),
+    "unbundle": ("image_unbundle", "the image out of an EC2/UEC bundle"),
+    "publish": ("image_publish", "a bundle registered with EC2 or Eucalyptus, an OVA imported"),
+    "download": ("image_publish", "a bundle fetched from a cloud"),
     "bake": ("image_bake", "the agent put into a tree or disk image, offline"),
     "convert": ("image_convert", "from OVF, OVA, bundle, UEC tarball, libvirt domain or disk to any of these"),
 }
@@ -85,12 +88,17 @@ def source_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--skip-digests", action="store_true", help="take files although their digests are wrong")
 
 
-def key_arguments(parser: ArgumentParser) -> None:
-    """Options about the keys of bundles; the environment's names are those of the tools that people have."""
+def key_arguments(parser: ArgumentParser, *, opening: bool = False) -> None:
+    """Options about the keys of bundles; the environment's names are those of the tools that people have.
+
+    With `opening` only those that reading one needs.
+    """
     group = parser.add_argument_group("keys of bundles (PEM or DER)")
     known = os.environ.get
     group.add_argument("--privatekey", metavar="FILE", default=known("EC2_PRIVATE_KEY"), help="the owner's private key")
     group.add_argument("--cert", metavar="FILE", default=known("EC2_CERT"), help="the owner's certificate")
+    if opening:
+        return
     group.add_argument(
         "--ec2cert", metavar="FILE", default=known("EUCALYPTUS_CERT"), help="the cloud's certificate, for a new bundle"
     )

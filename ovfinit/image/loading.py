@@ -106,13 +106,7 @@ def bare(path: str, kind: str | None) -> Appliance:
 
 def _bundle(path: str, loading: Loading) -> Appliance:
     """The image of a bundle, unpacked into the scratch folder."""
-    if os.path.isdir(path):
-        names = sorted(name for name in os.listdir(path) if name.endswith(bundle.MANIFEST))
-        machines = [name for name in names if bundle.read_manifest(os.path.join(path, name)).kind == "machine"]
-        chosen = machines if len(names) > 1 else names
-        if len(chosen) != 1:
-            raise InputError("holds several bundles", where=path, remedy=f"name one: {', '.join(names[:5])}")
-        path = os.path.join(path, chosen[0])
+    path = manifest_at(path)
     manifest = bundle.read_manifest(path)
     image = unbundle(path, os.path.join(loading.scratch, "bundle"), loading)
     from . import partition
@@ -130,6 +124,27 @@ def _bundle(path: str, loading: Loading) -> Appliance:
         ramdisk_id=manifest.ramdisk_id,
         ancestors=manifest.ancestors,
     )
+
+
+def manifest_at(path: str) -> str:
+    """The manifest at a path, or the one in a folder with one bundle, or one of a machine. Raises InputError."""
+    if not os.path.isdir(path):
+        return path
+    names = sorted(name for name in os.listdir(path) if name.endswith(bundle.MANIFEST))
+    machines = [name for name in names if bundle.read_manifest(os.path.join(path, name)).kind == "machine"]
+    chosen = machines if len(names) > 1 else names
+    if len(chosen) != 1:
+        what = f"name one: {', '.join(names[:5])}" if names else "a bundle has a PREFIX.manifest.xml"
+        raise InputError("holds several bundles" if names else "holds no bundle", where=path, remedy=what)
+    return os.path.join(path, chosen[0])
+
+
+def image_name(path: str) -> str:
+    """The name of the image in the bundle of this manifest, as a file name. Raises InputError if it is none."""
+    name = bundle.read_manifest(path).name
+    if not name or "/" in name or name.startswith("."):
+        raise InputError(f"names its image {name!r}, which is no file name", where=path, remedy="-o FILE")
+    return name
 
 
 def unbundle(path: str, target: str, loading: Loading) -> disk.DiskImage:

@@ -1,0 +1,225 @@
+"""`image publish`, `download`, `unbundle`: judged by a loopback S3 and EC2 (moto), and a scripted EC2 for imports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import parse_qs
+
+import pytest
+from image.images import DATA, KEYS, MIB, OWN, identical, make_disk
+from scratch import Result, run
+
+SECRET = "dont-show-me-this-secret"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_MAX_ATTEMPTS": "1",
+}
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[str]:
+    """A loopback S3 and EC2: its URL."""
+    pytest.importorskip("moto")
+    port = free_port()
+    words = [sys.executable, "-m", "moto.server", "-p", str(port)]
+    child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            assert child.poll() is None
+            time.sleep(0.1)
+    yield url
+    child.terminate()
+    child.wait()
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of several parts, with its disk beside it; not to be changed."""
+    folder = tmp_path_factory.mktemp("bundle")
+    disk = make_disk(folder / "web.raw", 48 * MIB)
+    with disk.open("r+b") as file:
+        file.seek(30 * MIB)
+        file.write(os.urandom(11 * MIB))
+    done = run("image", "convert", disk, f"{folder}/web/", "--full-disk", "--arch", "x86_64", *OWN)
+    assert done.code == 0, done
+    return folder / "web"
+
+
+def published(cloud: str, *words: object, **more: str) -> Result:
+    """Run `image publish` against the loopback cloud; whatever it says, it must not say the secret."""
+    done = run("image", "publish", *map(str, words), "--endpoint-url", cloud, env={**CREDENTIALS, **more})
+    assert SECRET not in done.out + done.err
+    return done
+
+
+def test_a_bundle_is_uploaded_registered_and_comes_back(cloud: str, bundle: Path, tmp_path: Path) -> None:
+    """Everything lies below the prefix, the image has an id, and what is downloaded unbundles to the same disk."""
+    done = published(cloud, bundle, "--bucket", "images/web/1", "--create-bucket", "--json")
+    assert done.code == 0, done
+    image = done.json["images"][0]
+    assert image["location"] == "images/web/1/web.manifest.xml"
+    assert image["image"].startswith("ami-")
+
+    fetched = run(
+        *("image", "download", image["location"], tmp_path / "back", "--endpoint-url", cloud), env=CREDENTIALS
+    )
+    assert fetched.code == 0, fetched
+    words = ("--privatekey", KEYS / "user.key.der", "--cert", KEYS / "user.pem")
+    opened = run("image", "unbundle", tmp_path / "back", "-o", tmp_path / "web.img", *words)
+
+    assert opened.code == 0, opened
+    assert identical(tmp_path / "web.img", bundle.parent / "web.raw")
+
+
+def test_what_is_there_is_not_sent_again(cloud: str, bundle: Path) -> None:
+    """A second run, as after an interrupt, leaves the parts in S3 as they are: their dates do not change."""
+    boto3 = pytest.importorskip("boto3")
+    s3 = boto3.client(
+        "s3", endpoint_url=cloud, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    assert published(cloud, bundle, "--bucket", "again", "--create-bucket", "--no-register").code == 0
+    s3.delete_object(Bucket="again", Key="web.part.01")
+    before = {one["Key"]: one["LastModified"] for one in s3.list_objects(Bucket="again")["Contents"]}
+    time.sleep(1.1)
+
+    assert published(cloud, bundle, "--bucket", "again", "--no-register", "--acl", "public-read").code == 0
+
+    after = {one["Key"]: one["LastModified"] for one in s3.list_objects(Bucket="again")["Contents"]}
+    assert set(after) == {*before, "web.part.01"}
+    assert {key: after[key] for key in before} == before
+    grants = s3.get_object_acl(Bucket="again", Key="web.part.00")["Grants"]
+    s3.close()
+    assert any("AllUsers" in str(grant) for grant in grants)
+
+
+def test_a_damaged_bundle_is_not_published(cloud: str, bundle: Path, tmp_path: Path) -> None:
+    """A part with another digest ends the upload before the manifest, so that no cloud ever sees half an image."""
+    boto3 = pytest.importorskip("boto3")
+    shutil.copytree(bundle, tmp_path / "bad")
+    part = tmp_path / "bad/web.part.01"
+    part.write_bytes(part.read_bytes()[:-1] + b"!")
+
+    done = published(cloud, tmp_path / "bad", "--bucket", "damaged", "--create-bucket")
+
+    assert done.code == 1, done
+    assert "web.part.01" in done.err
+    s3 = boto3.client(
+        "s3", endpoint_url=cloud, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    names = [one["Key"] for one in s3.list_objects(Bucket="damaged").get("Contents", [])]
+    s3.close()
+    assert "web.manifest.xml" not in names
+
+
+def test_kernel_first_and_its_id_for_the_machine(cloud: str, tmp_path: Path) -> None:
+    """Of a folder with a kernel's bundle and a machine's, the kernel is registered first."""
+    for name in ("euca2ools-3.4-kernel", "euca2ools-3.4-machine"):
+        shutil.copytree(DATA / name, tmp_path / "both", dirs_exist_ok=True)
+
+    done = published(cloud, tmp_path / "both", "--bucket", "both-of-them", "--create-bucket", "--json")
+
+    assert done.code == 0, done
+    assert [one["type"] for one in done.json["images"]] == ["kernel", "machine"]
+
+
+class Importer(BaseHTTPRequestHandler):
+    """An EC2 that knows imports only."""
+
+    asked: list[dict[str, list[str]]] = []
+
+    def do_POST(self) -> None:
+        """Answer as EC2's query API does."""
+        query = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.asked.append(query)
+        if query["Action"] == ["ImportImage"]:
+            body = "<ImportImageResponse><importTaskId>import-ami-1</importTaskId></ImportImageResponse>"
+        else:
+            body = (
+                "<DescribeImportImageTasksResponse><importImageTaskSet><item><importTaskId>import-ami-1</importTaskId>"
+                "<status>completed</status><imageId>ami-77</imageId></item></importImageTaskSet>"
+                "</DescribeImportImageTasksResponse>"
+            )
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+
+def test_an_ova_is_uploaded_in_parts_and_imported(cloud: str, tmp_path: Path) -> None:
+    """The object is the OVA to the byte, a begun upload is gone on with, and EC2 is asked to import it as OVA."""
+    boto3 = pytest.importorskip("boto3")
+    ova = tmp_path / "web.ova"
+    ova.write_bytes(os.urandom(20 * MIB))
+    s3 = boto3.client(
+        "s3", endpoint_url=cloud, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    s3.create_bucket(Bucket="imports")
+    begun = s3.create_multipart_upload(Bucket="imports", Key="web.ova")["UploadId"]
+    s3.upload_part(Bucket="imports", Key="web.ova", UploadId=begun, PartNumber=1, Body=ova.read_bytes()[: 16 * MIB])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Importer)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        ec2 = f"http://127.0.0.1:{server.server_port}"
+        done = published(cloud, ova, "--bucket", "imports", "--ec2-endpoint-url", ec2, "--wait", "--json")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+    assert done.code == 0, done
+    assert (done.json["task"], done.json["image"]) == ("import-ami-1", "ami-77")
+    assert Importer.asked[0]["DiskContainer.1.Format"] == ["ova"]
+    assert Importer.asked[0]["DiskContainer.1.UserBucket.S3Key"] == ["web.ova"]
+    assert s3.get_object(Bucket="imports", Key="web.ova")["Body"].read() == ova.read_bytes()
+    left = s3.list_multipart_uploads(Bucket="imports").get("Uploads")
+    s3.close()
+    assert not left
+
+
+def test_what_the_cloud_refuses_is_said(cloud: str, bundle: Path, tmp_path: Path) -> None:
+    """No bucket, nobody there, no credentials, nothing to fetch: an error in words, no trace, no secret."""
+    no_bucket = published(cloud, bundle, "--bucket", "not-there")
+    nobody = published(f"http://127.0.0.1:{free_port()}", bundle, "--bucket", "images")
+    empty = {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "HOME": str(tmp_path),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    anonymous = published(cloud, bundle, "--bucket", "images", **empty)
+    absent = run(
+        *("image", "download", "images/none.manifest.xml", tmp_path / "x", "--endpoint-url", cloud), env=CREDENTIALS
+    )
+
+    assert [one.code for one in (no_bucket, nobody, anonymous, absent)] == [1, 1, 1, 1]
+    assert "--create-bucket" in no_bucket.err
+    assert "cannot be reached" in nobody.err
+    assert "no credentials" in anonymous.err
+    assert not (tmp_path / "x").exists()
+    assert all("fault of ovfinit" not in one.err for one in (no_bucket, nobody, anonymous, absent))
