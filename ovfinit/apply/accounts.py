@@ -65,7 +65,9 @@ def _new_user(change: EnsureUser, host: Host) -> Iterator[str]:
         yield from ("-g", change.target)
     else:
         yield "-U"
-    yield from ("-M", "-s", change.shell, "-c", change.gecos)
+    yield from ("-M", "-c", change.gecos)
+    if change.shell:
+        yield from ("-s", change.shell)
     groups = accounts.missing_groups(host, change.target, change.groups)
     if groups:
         yield from ("-G", ",".join(groups))

@@ -79,6 +79,9 @@ def _make_link(change: MakeLink, _: Step, host: Host) -> None:
 def _make_folder(change: MakeFolder, _: Step, host: Host) -> None:
     """Under another name until mode and owner are right."""
     real = host.real(change.target)
+    if os.path.isdir(real):
+        # an earlier change of this run has made it, the home of a user, say
+        return
     make_folders(host, change.target)
     new = atomic.candidate(real)
     try:

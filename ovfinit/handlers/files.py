@@ -14,7 +14,7 @@ from ..userdata.shapes import Mode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from ..changes import Change
@@ -142,7 +142,7 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     people = names(metadata, config, host, handed)
     for file in wanted(handed):
         if not file.entry.get("defer") and not people.concern(file):
-            yield from write(NAME, host, file, FINAL if file.last else NETWORK)
+            yield from write(NAME, host, file, FINAL if file.last else NETWORK, people.homes)
 
 
 def wanted(handed: UserData) -> Iterator[Wanted]:
@@ -186,14 +186,14 @@ def names(metadata: Metadata, config: Config, host: Host, handed: UserData) -> P
     return People(own, tuple(f"{home.rstrip('/')}/" for home in sorted(homes)))
 
 
-def write(handler: str, host: Host, file: Wanted, stage: str) -> Iterator[Change | Problem]:
-    """The change, after those of folders that are to belong to the file's owner."""
+def write(handler: str, host: Host, file: Wanted, stage: str, homes: Sequence[str]) -> Iterator[Change | Problem]:
+    """The change, after those of folders that are to belong to the file's owner; homes are made with their users."""
     mode = file.entry.get("permissions", 0o644)
     if (file.owner, file.group) != ("root", "root"):
         above = file.path.split("/")[:-1]
         for depth in range(2, len(above) + 1):
             folder = "/".join(above[:depth])
-            if not host.exists(folder):
+            if not host.exists(folder) and not any(home.startswith(f"{folder}/") for home in homes):
                 yield MakeFolder(handler, folder, stage, owner=file.owner, group=file.group)
     source = file.entry.get("source")
     if source:

@@ -26,4 +26,4 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     people = files.names(metadata, config, host, handed)
     for file in files.wanted(handed):
         if file.entry.get("defer") or people.concern(file):
-            yield from files.write(NAME, host, file, FINAL if file.last else NETWORK)
+            yield from files.write(NAME, host, file, FINAL if file.last else NETWORK, people.homes)

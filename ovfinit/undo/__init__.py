@@ -53,10 +53,12 @@ def undo(host: Host, state: State) -> Iterator[Undone]:
     }
     for number, record in records.items():
         notes = journal.notes(number)
+        # what stood at each place when the run was over: several changes may have come to the same one
+        last = {path: told for index in sorted(notes) for path, told in notes[index].items()}
         for index, entry in reversed(list(enumerate(record["changes"]))):
             try:
                 room = __import__(f"{__name__}.{_ROOMS.get(entry['kind'], 'files')}", fromlist=["UNDO"])
-                yield from room.UNDO[entry["kind"]](host, entry, notes.get(index, {}))
+                yield from room.UNDO[entry["kind"]](host, entry, {path: last[path] for path in notes.get(index, {})})
             except (OvfinitError, OSError) as error:
                 yield Undone(entry["target"], "kept", str(error))
             for folder in reversed(entry["folders"]):

@@ -47,9 +47,7 @@ def _user(host: Host, entry: Mapping[str, Any], noted: Mapping[str, str]) -> Ite
     before = entry["before"]
     now = {path: capture(host, path) for path in before}
     if any(digest(now[path]) != digest(before[path]) for path in before):
-        if _only_differs_by(name, before, now) or (
-            noted and all(noted.get(path) == digest(now[path]) for path in before)
-        ):
+        if _only_differs_by(name, before, now) or _untouched(before, now, noted):
             for path, captured in before.items():
                 if digest(now[path]) != digest(captured):
                     put_back(host, path, captured)
@@ -74,7 +72,7 @@ def _group(host: Host, entry: Mapping[str, Any], noted: Mapping[str, str]) -> It
     changed = [path for path in before if digest(now[path]) != digest(before[path])]
     if not changed:
         return
-    if noted and all(noted.get(path) == digest(now[path]) for path in before):
+    if _untouched(before, now, noted):
         for path in changed:
             put_back(host, path, before[path])
     elif _has(before["/etc/group"], name):
@@ -89,7 +87,8 @@ def _password(host: Host, entry: Mapping[str, Any], noted: Mapping[str, str]) ->
     """Only if nobody has touched the file since: whose password it is now could not be told otherwise."""
     ((path, before),) = entry["before"].items()
     now = capture(host, path)
-    if digest(now) == digest(before):
+    if digest(now) == digest(before) or _line(before, entry["target"]) in (None, _line(now, entry["target"])):
+        # as it was, or of a user who goes, or put off to a first boot
         return
     if noted.get(path) != digest(now):
         yield Undone(entry["target"], "kept", "passwords were changed since")
@@ -115,10 +114,20 @@ def _only_differs_by(name: str, before: Mapping[str, Any], now: Mapping[str, Any
     return True
 
 
+def _untouched(before: Mapping[str, Any], now: Mapping[str, Any], noted: Mapping[str, str]) -> bool:
+    """True if each place is as our run left it, or as it was before."""
+    return bool(noted) and all(digest(now[path]) in (noted.get(path), digest(before[path])) for path in before)
+
+
+def _line(captured: Mapping[str, Any], name: str) -> str | None:
+    """The line of an account file that is about this name."""
+    text = a2b_base64(captured.get("content", "")).decode("utf-8", "replace")
+    return next((line for line in text.splitlines() if line.startswith(f"{name}:")), None)
+
+
 def _has(captured: Mapping[str, Any], name: str) -> bool:
     """True if an account file has a line of this name."""
-    text = a2b_base64(captured.get("content", "")).decode("utf-8", "replace")
-    return any(line.startswith(f"{name}:") for line in text.splitlines())
+    return _line(captured, name) is not None
 
 
 def _delete(host: Host, tool: str, name: str) -> None:
