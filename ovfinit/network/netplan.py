@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .model import Bond, Bridge, Ethernet, Finding, Rendered, RenderedFile, Vlan, Vrf
 from .netplanlimits import fitted
+from .vrfroutes import placed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def render(network: Network, vocabulary: bytes | None, *, manager: bool = False)
     `manager`: other documents have put NetworkManager in charge; what it has no words for, netplan leaves out. Errors
     are settings that cannot be said, devices of a kind that is not known, and what stands on these.
     """
+    network = placed(network)
     errors: list[Finding] = []
     sections: dict[str, dict[str, Any]] = {}
     left_out: set[str] = set()

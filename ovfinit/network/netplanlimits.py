@@ -47,6 +47,9 @@ def fitted(device: Device, vocabulary: bytes | None, *, manager: bool, errors: l
             if name not in _BARE_VRF and value != getattr(empty, name):
                 refuse("the netplan of this machine has no such word for a VRF", *_words(name))
                 blank[name] = getattr(empty, name)
+        for index, _ in enumerate(device.routes):
+            refuse("the netplan of this machine crashes over routes of a VRF", "routes", index)
+        blank["routes"] = ()
     if isinstance(device, (Bond, Bridge)):
         parameters = device.parameters.as_dict()
         for name in _ZERO_IS_UNSAID:

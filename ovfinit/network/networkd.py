@@ -7,6 +7,7 @@ wake-on-LAN.
 from __future__ import annotations
 
 from .model import Bond, Bridge, Dummy, Ethernet, Finding, Match, Rendered, RenderedFile, Vlan, Vrf
+from .vrfroutes import placed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def render(network: Network) -> Rendered:
 
     A warning is about a pattern that takes in a device which has a description of its own.
     """
+    network = placed(network)
     files = {}
     for device in network.devices:
         base = f"{FOLDER}/{PREFIX}{device.id}"

@@ -9,6 +9,7 @@ from .model import Bond, Bridge, Ethernet, Finding, Match, Rendered, RenderedFil
 from .networkd import link_file
 from .nmaddressing import ip_sections
 from .nmparameters import bond_options, bridge_options, port_options
+from .vrfroutes import placed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def render(network: Network) -> Rendered:
     Errors are what NetworkManager has no word for, and devices that stand on what is left out; a setting that is
     refused does not cost the rest of its device.
     """
+    network = placed(network)
     files: dict[str, RenderedFile] = {}
     errors: list[Finding] = []
     left_out: set[str] = set()

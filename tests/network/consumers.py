@@ -29,18 +29,33 @@ def store(files: Mapping[str, RenderedFile], tree: Path) -> None:
         target.chmod(file.mode)
 
 
-def netplan(tree: Path) -> dict[str, Any]:
-    """Let netplan make its files out of the documents in `tree`; what it understood of these."""
+def netplan(tree: Path, *, remarks: bool = False) -> dict[str, Any]:
+    """Let netplan make its files out of the documents in `tree`; what it understood of these.
+
+    With `remarks` it may have something to say about them, such as two default routes.
+    """
     if shutil.which("netplan") is None:
         pytest.skip("needs netplan (package netplan.io)")
     for words in (["generate"], ["get"]):
         done = subprocess.run(
             ["netplan", *words, "--root-dir", str(tree)], capture_output=True, text=True, check=False, timeout=60
         )
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        assert done.returncode == 0, done.stderr
+        assert remarks or done.stderr == ""
     document = yaml.safe_load(done.stdout)
     assert isinstance(document, dict)
     return document
+
+
+def ifquery(file: Path, *words: str) -> str:
+    """What ifupdown's own parser makes of a file."""
+    tool = shutil.which("ifquery")
+    if tool is None:
+        pytest.skip("needs ifquery (package ifupdown)")
+    command = [tool, "--interfaces", str(file), "--state-dir", str(file.parent), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout
 
 
 def libnm(files: Mapping[str, RenderedFile]) -> dict[str, dict[str, Any]]:
@@ -82,6 +97,8 @@ def meaning(network: Network) -> list[dict[str, Any]]:
         spelled["link_local"] = {"ipv6"} if device.link_local is None else set(device.link_local)
         for on, key in ((device.dhcp4, "dhcp4_options"), (device.dhcp6, "dhcp6_options")):
             spelled[key] = _effective(getattr(device, key)) if on else None
+        if device.below:
+            spelled["interfaces"] = set(device.below)
         if isinstance(device, Bond):
             spelled["parameters"] = device.parameters.with_(min_links=device.parameters.min_links or None)
         found.append({**device.as_dict(), **spelled})

@@ -137,7 +137,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "routing-policy: type-of-service": rule(type_of_service=16),
     "vlans": {"ethernets": {"eth0": {}}, "vlans": {"v5": {"id": 5, "link": "eth0", "dhcp4": True}}},
     "vlans: on a matched adapter": {
-        "ethernets": {"eth0": {"match": {"macaddress": MAC}, "set-name": "lan0"}},
+        "ethernets": {"eth0": {"match": {"macaddress": MAC}, "set-name": "lan1"}},
         "vlans": {"v5": {"id": 5, "link": "eth0", "dhcp4": True}},
     },
     "bonds": bond(),
@@ -182,7 +182,13 @@ FEATURES: dict[str, dict[str, Any]] = {
     "dummy-devices": {"dummy-devices": {"dm0": {"addresses": ["10.1.0.1/32"]}}},
     "vrfs": {
         "ethernets": {"eth0": {"addresses": ["192.0.2.10/24"]}},
-        "vrfs": {"red": {"table": 77, "interfaces": ["eth0"], "routes": [{"to": "default", "via": "192.0.2.1"}]}},
+        "vrfs": {
+            "red": {
+                "table": 77,
+                "interfaces": ["eth0"],
+                "routes": [{"to": "default", "via": "192.0.2.1", "on-link": True}],
+            }
+        },
     },
 }
 

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import consumers
 import namespace
 import pytest
 import yaml
@@ -48,17 +49,6 @@ def store(result: Rendered, tree: Path) -> Path:
     return tree / FILE.lstrip("/")
 
 
-def ifquery(file: Path, *words: str) -> str:
-    """What ifupdown's own parser makes of the file."""
-    tool = shutil.which("ifquery")
-    if tool is None:
-        pytest.skip("needs ifquery (package ifupdown)")
-    command = [tool, "--interfaces", str(file), "--state-dir", str(file.parent), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-    return done.stdout
-
-
 def test_static_adapter_in_full(tmp_path: Path) -> None:
     """The whole text of the commonest case, which ifquery reads as it is meant."""
     result = ethernets(
@@ -78,8 +68,8 @@ def test_static_adapter_in_full(tmp_path: Path) -> None:
         "\niface eth0 inet6 static\n    address 2001:db8::10/64\n    gateway 2001:db8::1\n"
     )
     file = store(result, tmp_path)
-    assert ifquery(file, "--list").split() == ["lo", "eth0"]
-    answer = ifquery(file, "eth0").splitlines()
+    assert consumers.ifquery(file, "--list").split() == ["lo", "eth0"]
+    answer = consumers.ifquery(file, "eth0").splitlines()
     assert {"address: 192.0.2.10", "address: 192.0.2.11", "address: 2001:db8::10", "metric: 100"} <= set(answer)
     assert {"gateway: 192.0.2.1", "gateway: 2001:db8::1", "dns-nameservers: 192.0.2.53", "mtu: 1400"} <= set(answer)
 
@@ -111,9 +101,9 @@ def test_hardware_is_resolved_to_names(tmp_path: Path) -> None:
     assert result.errors == ()
     assert result.names == ("eth1", "eth0", "eth2")
     file = store(result, tmp_path)
-    assert ifquery(file, "--list").split() == ["lo", "eth0", "eth2", "eth1"]
-    assert "address: 10.0.0.1\n" in ifquery(file, "eth1")
-    assert "address: 10.0.0.1\n" not in ifquery(file, "eth2")
+    assert consumers.ifquery(file, "--list").split() == ["lo", "eth0", "eth2", "eth1"]
+    assert "address: 10.0.0.1\n" in consumers.ifquery(file, "eth1")
+    assert "address: 10.0.0.1\n" not in consumers.ifquery(file, "eth2")
     by_driver = ethernets(any={"match": {"driver": "virtio*"}, "dhcp4": True})
     assert body(by_driver).startswith("auto eth0 eth1 eth2\n")
 

@@ -319,7 +319,9 @@ def test_stacked_devices() -> None:
     assert (port["path-cost"], port["priority"], port["hairpin-mode"]) == (9, 5, True)
     assert (found["v5"]["vlan"]["id"], found["v5"]["vlan"]["parent"]) == (5, "br0")
     assert found["red"]["vrf"]["table"] == 77
-    assert [route["table"] for route in routes(found["red"]["ipv4"])] == [77]
+    # a VRF's own interface leads nowhere: its route is that of the member which reaches the gateway
+    assert [(route["next-hop"], route["table"]) for route in routes(found["eth3"]["ipv4"])] == [("10.0.3.9", 77)]
+    assert routes(found["red"]["ipv4"]) == []
     assert found["eth3"]["connection"]["slave-type"] == "vrf"
     assert found["eth3"]["ipv4"]["method"] == "manual"
     assert found["dm0"]["connection"]["type"] == "dummy"

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from ovfinit.host import Host
 from ovfinit.network import netplan, networkmanager, v2
 from ovfinit.network.model import Network, Rendered
+from ovfinit.network.vrfroutes import placed
 
 HERE = netplan.vocabulary_of(Host("/"))
 
@@ -51,7 +52,7 @@ def expressible(document: dict[str, Any], render: Callable[[Network], Rendered])
         assert not parsed.errors + parsed.warnings, [*map(str, parsed.errors + parsed.warnings)]
         result = render(parsed.network)
         if not result.errors:
-            return parsed.network, result
+            return placed(parsed.network), result
         document = strategies.without(document, result.errors)
     raise AssertionError([str(error) for error in result.errors])
 
