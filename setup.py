@@ -10,8 +10,10 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "ovfinit/__init__.py").read
 
 IMAGE = ["boto3>=1.26", "cryptography>=38", "rich>=12"]
 JUDGES = ["configobj>=5", "cot>=2.2", "lxml>=4", "moto[ec2,s3,server]>=5"]
+TEMPLATE = ["jinja2>=3.0"]
 TEST = [
     *IMAGE,
+    *TEMPLATE,
     *JUDGES,
     "pytest>=7",
     "pytest-xdist>=3",
@@ -34,7 +36,7 @@ setup(
     package_dir={"ovfinit.datasources": "datasources"},
     package_data={"ovfinit": ["py.typed"]},
     install_requires=["requests>=2.28", "PyYAML>=6.0", "pycdlib>=1.12", "netifaces-plus>=0.12"],
-    extras_require={"image": IMAGE, "dev": TEST, "test": TEST},
+    extras_require={"image": IMAGE, "template": TEMPLATE, "dev": TEST, "test": TEST},
     entry_points={"console_scripts": ["ovfinit = ovfinit.cli:main"]},
     zip_safe=False,
 )

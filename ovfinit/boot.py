@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 from . import chain, config, plugins, status
-from .changes import STAGES
+from .changes import FINAL, NETWORK, STAGES
 from .deadline import Deadline
 from .errors import SourceAbsent, StateError
 from .host import Host
@@ -13,6 +13,7 @@ from .plan import make_plan
 from .record import Record
 from .spans import STAGE, WAIT, Spans
 from .state import State
+from .userdata import collect, withheld
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from .errors import OvfinitError
     from .model import Metadata
     from .plan import Plan
+    from .userdata import UserData
 
 LOCK_SECONDS = 600.0
 # how long each source may take: a boot is patient, a person at a terminal is not
 BOOT_SECONDS, COMMAND_SECONDS = 60.0, 20.0
+# all includes of one user data together
+INCLUDE_SECONDS = 60.0
 
 
 class Boot:
@@ -57,6 +61,8 @@ class Boot:
             name, _, location = self.config.chosen.partition(":")
             self.wanted = [(name, self.host.real(location) if location.startswith("/") else location or None)]
         self.known = self._known()
+        # a tree is filled from what lies in it, unless its source is named
+        self.online = self.host.live or bool(self.wanted)
 
     def _known(self) -> Metadata | None:
         try:
@@ -83,7 +89,23 @@ class Boot:
     def plan(self, metadata: Metadata) -> Plan:
         """What applying this metadata would change."""
         # what a person asks for is tried again, what a boot does by itself is not
-        return make_plan(metadata, self.config, self.host, self.state, insist=not self.lenient)
+        return make_plan(metadata, self.config, self.host, self.state, self.handed(metadata), insist=not self.lenient)
+
+    def handed(self, metadata: Metadata) -> UserData:
+        """What the user and the vendor handed over, sorted out; includes are fetched if there is a network."""
+        assert metadata.instance_id is not None
+        instance_id, deadline = metadata.instance_id, Deadline(INCLUDE_SECONDS)
+
+        def fetch(url: str, limit: int) -> bytes:
+            from . import http
+
+            return http.fetch(url, deadline, limit)
+
+        with self.spans.measure("user data"):
+            found = collect(metadata, lambda: self.state.includes(instance_id), fetch if self.online else None)
+        if found.incomplete and self.config.user_data.include_failure == config.STOP:
+            found = withheld(found)
+        return found
 
     def apply(
         self,
@@ -139,9 +161,15 @@ class Boot:
         )
         failures = {str(error) for outcome in outcomes for error in outcome.errors}
         warnings = [problem.text for problem in metadata.problems if problem.text not in failures]
+        shown = {finding.where for finding in plan.handed.broken.values()}
+        warnings += [finding.note for finding in plan.handed.findings if finding.where not in shown]
+        warnings += [f"{url}: the include waits for the network" for url in plan.handed.wanting]
         warnings += [f"{verdict.name}: {verdict.warning}" for verdict in found.verdicts if verdict.warning]
         warnings += [str(error) for error in self.config.errors]
-        left = more and any(step.due for step in plan.steps() if step.change.stage not in stages)
+        left = {step.change.stage for step in plan.steps() if step.due and step.change.stage not in stages}
+        if plan.handed.wanting and NETWORK not in stages:
+            left |= {NETWORK, FINAL}
+        left = left if more else set()
         known = status.summarize(
             metadata,
             found.records(),
@@ -149,6 +177,7 @@ class Boot:
             stages,
             status=status.RUNNING if left else None,
             warnings=warnings,
+            findings=[finding.as_dict() for finding in plan.handed.findings],
             spans=self._take_spans(stages, started),
         )
         if not more:
@@ -162,7 +191,8 @@ class Boot:
         return Report(
             metadata,
             known,
-            left,
+            bool(left),
+            tuple(stage for stage in STAGES if stage in left),
             tuple(target for outcome in outcomes for target in outcome.changed),
             tuple(error for outcome in outcomes for error in outcome.errors),
         )
@@ -201,6 +231,9 @@ class Boot:
             if now is None or now["result"] == "nothing":
                 known["handlers"][name] = entry
         known["sources"] = known["sources"] or before.get("sources", [])
+        told = {(script["handler"], script["name"]) for script in known["scripts"]}
+        ran = [one for one in before.get("scripts", []) if (one.get("handler"), one["name"]) not in told]
+        known["scripts"] = [*ran, *known["scripts"]]
         known["spans"] = [*before.get("spans", []), *known["spans"]]
         known["stages"] = list(dict.fromkeys([*before.get("stages", []), *known["stages"]]))
         known["errors"] += [error for error in before.get("errors", []) if error not in known["errors"]]
@@ -229,10 +262,11 @@ class Boot:
 
 
 class Report(Record):
-    """What a run did: `more` is left for other stages; `changed` are the targets, `failed` what could not be done."""
+    """What a run did: `more` is to come in the stages `left`; `changed` are the targets, `failed` what was not done."""
 
     metadata: Metadata
     status: dict[str, Any]
     more: bool
+    left: Sequence[str] = ()
     changed: Sequence[str] = ()
     failed: Sequence[OvfinitError] = ()

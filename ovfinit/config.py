@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LIMIT = 1024 * 1024
 WEEK = 7 * 24 * 3600
+# what becomes of user data one of whose includes fails
+SKIP, STOP = "skip", "stop"
 WATCH_SECONDS = 10
 GROUPS = ("adm", "audio", "cdrom", "dialout", "dip", "floppy", "netdev", "plugdev", "sudo", "video")
 
@@ -80,6 +82,12 @@ class WatchConfig(Record):
     interval: float = 300.0
 
 
+class UserDataConfig(Record):
+    """`include_failure`: whether user data is used without (`skip`), or not at all (`stop`), if an include fails."""
+
+    include_failure: str = SKIP
+
+
 class Config(Record):
     """All settings, complete with defaults.
 
@@ -96,6 +104,7 @@ class Config(Record):
     ssh: SshConfig = SshConfig()
     default_user: UserConfig = UserConfig()
     scripts: ScriptsConfig = ScriptsConfig()
+    user_data: UserDataConfig = UserDataConfig()
     watch: WatchConfig = WatchConfig()
     sources: Mapping[str, Mapping[str, Any]] = {}
     places: Mapping[str, str] = {}
@@ -330,6 +339,7 @@ _SECTIONS: dict[str, type[Record]] = {
     "ssh": SshConfig,
     "default_user": UserConfig,
     "scripts": ScriptsConfig,
+    "user_data": UserDataConfig,
 }
 _KINDS: dict[str, dict[str, Callable[[object, Document, tuple[str, ...]], Any]]] = {
     "hostname": {"hosts": _flag},
@@ -345,4 +355,5 @@ _KINDS: dict[str, dict[str, Callable[[object, Document, tuple[str, ...]], Any]]]
     },
     "default_user": {"name": _account, "gecos": _one_line, "shell": _shell, "groups": _texts, "sudo": _one_line},
     "scripts": {"timeout": _seconds_or_none, "stop_at_failure": _flag},
+    "user_data": {"include_failure": _choice(SKIP, STOP)},
 }

@@ -9,7 +9,8 @@ from __future__ import annotations
 ALWAYS = ("growth", "hostname", "network", "ssh_keys", "users", "scripts")
 # the order in which duties are planned and applied within a stage
 ORDER = (
-    *("growth", "disks", "mounts", "hostname", "resolv_conf", "network", "ssh_keys", "boot_commands", "random_seed"),
+    *("growth", "disks", "mounts", "hostname", "resolv_conf", "network", "ssh_keys"),
+    *("boothooks", "boot_commands", "random_seed"),
     *("files", "users", "passwords", "ca_certs", "rsyslog", "timezone", "locale", "keyboard", "ntp"),
     *("apt", "packages", "ssh_import", "late_files", "run_commands", "scripts"),
     *("phone_home", "final_message", "power"),

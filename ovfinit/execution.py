@@ -178,6 +178,8 @@ class _Execution:
         begun = {marks.name(step.change): _begun(step) for step in self.due if getattr(step.change, "append", False)}
         if begun:
             self.past = self.past.with_(done={**self.past.done, **begun})
+        if self.plan.handed.fetched:
+            self.state.keep_includes(self.instance_id, self.plan.handed.fetched)
         self.state.remember(metadata, sources, self.past)
         self.state.flush()
 

@@ -24,12 +24,26 @@ class Finding(Record):
     message: str
     hint: str | None = None
 
+    def as_dict(self) -> dict[str, str | None]:
+        """As in `findings` of every JSON document."""
+        return {name: getattr(self, name) for name in self._fields}
+
     @property
     def text(self) -> str:
         """`file:line:column: error|warning: path: message (hint)`."""
+        return f"{self.where}: {self.severity}: {self.words}"
+
+    @property
+    def note(self) -> str:
+        """The same where its severity is told otherwise."""
+        return f"{self.where}: {self.words}"
+
+    @property
+    def words(self) -> str:
+        """`path: message (hint)`."""
         path = f"{self.path}: " if self.path else ""
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.where}: {self.severity}: {path}{self.message}{hint}"
+        return f"{path}{self.message}{hint}"
 
 
 def dotted(path: Sequence[str | int]) -> str:

@@ -11,7 +11,7 @@ from .ledger import leftover
 from .model import Problem
 from .record import Record
 from .state import Past, State
-from .userdata import NOTHING
+from .userdata import NOTHING, UserData
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .host import Host
     from .model import Metadata
     from .step import Step
-    from .userdata import UserData
 
 
 class Duty(Record):
@@ -39,6 +38,7 @@ class Plan(Record):
     metadata: Metadata
     past: Past
     duties: Sequence[Duty]
+    handed: UserData = NOTHING
 
     def steps(self, stages: Sequence[str] = STAGES) -> Iterator[Step]:
         """The steps of these stages, stage by stage, in the order in which they are applied."""
@@ -61,13 +61,16 @@ def make_plan(
         past = past.with_(done={name: mark for name, mark in past.done.items() if name != marks.NETWORK_REFUSED})
     asked = {*ALWAYS, *(KEYS[key] for key in handed.config)}
     asked |= {name for key in handed.config for name in SHARED.get(key, ())}
+    asked |= {"boothooks"} if handed.boothooks else set()
+    # a duty whose keys are all unfit has failed all the same
+    asked |= set(handed.broken)
     asked |= {name for field, name in FIELDS.items() if _says(metadata, field)}
     duties = []
     for name in ORDER:
         if name in asked and name not in config.disable:
             duties.append(_plan_duty(name, metadata, config, host, past, handed))
     # what goes makes room before what comes, and a network is only complete then
-    return Plan(metadata, past, (*leftovers(duties, config.disable, host, past), *duties))
+    return Plan(metadata, past, (*leftovers(duties, config.disable, host, past), *duties), handed)
 
 
 def _says(metadata: Metadata, field: str) -> bool:
@@ -86,7 +89,7 @@ def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: 
     try:
         for item in module.changes(metadata, config, host, past, handed):
             (problems if isinstance(item, Problem) else wanted).append(item)
-        error = _dropped(metadata, name)
+        error = _dropped(metadata, name) or _broken(handed, name)
     except OvfinitError as failure:
         error = failure
     return Duty(name, tuple(compare(change, host, past) for change in wanted), tuple(problems), error)
@@ -107,6 +110,18 @@ def leftovers(duties: Sequence[Duty], disabled: Sequence[str], host: Host, past:
             going.add(path)
         if step.action != "none" or step.kept:
             yield Duty(handler, (step,))
+
+
+def _broken(handed: UserData, handler: str) -> ChangeError | None:
+    """Why a duty counts as failed although all else of it is done: a value in one of its keys had to be left out."""
+    finding = handed.broken.get(handler)
+    if finding is None:
+        return None
+    return ChangeError(
+        f"left out: {finding.path}: {finding.message}",
+        where=finding.where,
+        remedy=finding.hint or "`ovfinit check FILE` names every mistake",
+    )
 
 
 def _dropped(metadata: Metadata, handler: str) -> ChangeError | None:

@@ -3,12 +3,14 @@
 instances/ID/metadata.json   what was read, secrets included (0600)
 instances/ID/applied.json    digests of what we wrote, marks of what is done
 instances/ID/journal/        what was there before, for undo
-instances/ID/scripts/        the user's scripts
+instances/ID/scripts/        the user's scripts, boothooks/ those of every boot
+instances/ID/includes.json   what includes of the user data brought
 """
 
 from __future__ import annotations
 
 import os
+from binascii import a2b_base64, b2a_base64
 
 from . import atomic, document
 from .digest import sha256
@@ -156,6 +158,19 @@ class State:
         self.write(f"{folder}/metadata.json", {"metadata": document.private(metadata), "sources": list(sources)})
         self.save_past(metadata.instance_id, past)
         self.point_to(folder_name(metadata.instance_id))
+
+    def includes(self, instance_id: str) -> dict[str, bytes]:
+        """URL → what an include of this instance's user data brought; a damaged record brought nothing."""
+        try:
+            stored = self.read(f"{self.folder(instance_id)}/includes.json") or {}
+            return {url: a2b_base64(content) for url, content in stored.get("urls", {}).items()}
+        except (DamagedStateError, ValueError, TypeError, AttributeError):
+            return {}
+
+    def keep_includes(self, instance_id: str, fetched: Mapping[str, bytes]) -> None:
+        """Remember what includes brought, so that later boots need no network for them."""
+        urls = {url: b2a_base64(content, newline=False).decode() for url, content in fetched.items()}
+        self.write(f"{self.folder(instance_id)}/includes.json", {"urls": urls})
 
     def save_past(self, instance_id: str, past: Past) -> None:
         """Write digests and marks."""

@@ -76,6 +76,7 @@ def summarize(
     status: str | None = None,
     errors: Sequence[OvfinitError] = (),
     warnings: Sequence[str] = (),
+    findings: Sequence[Mapping[str, Any]] = (),
     spans: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The status document of a run: what was found, what each duty did, what went wrong, where the time went."""
@@ -106,6 +107,7 @@ def summarize(
         "scripts": scripts,
         "errors": problems,
         "warnings": notes,
+        "findings": list(findings),
         "spans": list(spans),
     }
 

@@ -17,7 +17,8 @@ _DEFAULTS = EnsureUser("", "")
 
 def wishes(change: Change) -> list[str]:
     """The lines; none for what a diff shows. No secret is in them."""
-    return list(_WISHES[change.kind](change)) if change.kind in _WISHES else []
+    told = _WISHES[change.kind](change) if change.kind in _WISHES else ()
+    return [line for text in told for line in text.splitlines()]
 
 
 def _user(change: EnsureUser) -> Iterator[str]:

@@ -180,8 +180,8 @@ SCRIPTS: dict[str, tuple[bytes, str | None]] = {
     "cut-off gzip": (gzip.compress(b"#!/bin/sh\necho hello\n" * 100)[:-20], "cut off"),
     "damaged gzip": (b"\x1f\x8b" + b"\xff" * 100, "damaged gzip data"),
     "bomb": (gzip.compress(bytes(64 << 20)), "larger than"),
-    "binary": (bytes(range(256)), "only #! scripts"),
-    "text": (b"echo hello\n", "only #! scripts"),
+    "binary": (bytes(range(256)), "begins with 00 01 02 03 04 05 06 07"),
+    "text": (b"echo hello\n", "begins with 'echo hello'"),
     "windows": (b"#!/bin/sh\r\necho hello\r\n", None),
     "blank": (b"\n\n", None),
 }

@@ -71,6 +71,9 @@ def _plan(agent: Boot, stages: tuple[str, ...], output: Output) -> int:
     problems = [*metadata.problems, *(problem for duty in plan.duties for problem in duty.problems)]
     failures = {str(error) for error in errors}
     warnings = [problem.text for problem in problems if problem.text not in failures]
+    shown = {finding.where for finding in plan.handed.broken.values()}
+    warnings += [finding.note for finding in plan.handed.findings if finding.where not in shown]
+    warnings += [f"{url}: the include waits for the network" for url in plan.handed.wanting]
     warnings += [f"{step.change.target}: {step.reason}; kept" for step in steps if step.kept]
     if output.json:
         output.warned = bool(warnings)
@@ -85,6 +88,7 @@ def _plan(agent: Boot, stages: tuple[str, ...], output: Output) -> int:
                 "changes": changes,
                 "warnings": warnings,
                 "errors": errors_shown,
+                "findings": [finding.as_dict() for finding in plan.handed.findings],
             }
         )
         return output.code(1 if errors else 0)

@@ -122,6 +122,7 @@ class _Reader:
             key = _key(line[indent : indent + end].rstrip(" "))
             if key in parts:
                 raise Unusual
+            node.names[key] = (self.at + 1, indent + 1)
             content = line[indent + end + 1 :].lstrip(" ")
             if content and not content.startswith("#"):
                 part = self._value(content, len(line) - len(content), indent)
@@ -227,12 +228,14 @@ class _Flow:
         node = Node({}, self.line, place)
         parts: dict[str, Node] = {}
         while not self._closed("}", first=not parts):
-            name = self.item(depth).spelling if self._here() not in "[{" else None
+            key = self.item(depth) if self._here() not in "[{" else node
+            name = key.spelling
             if name is None or name in parts or name == "<<" or self.content[self.at : self.at + 2] != ": ":
                 raise Unusual
             self.at += 1
             self._skip()
             part = self.item(depth + 1)
+            node.names[name] = (key.line, key.column)
             parts[name] = part
             node.value[name] = part.value
         node.parts = parts

@@ -13,7 +13,7 @@ _FLAGS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "o
 class Node:
     """A value, where it stands (counted from 1), and what it weighs with its aliases written out."""
 
-    __slots__ = ("characters", "column", "height", "line", "nodes", "parts", "spelling", "value")
+    __slots__ = ("characters", "column", "height", "line", "names", "nodes", "parts", "spelling", "value")
 
     def __init__(self, value: Any, line: int, column: int, spelling: str | None = None) -> None:
         self.value = value
@@ -21,6 +21,8 @@ class Node:
         self.column = column
         self.spelling = spelling
         self.parts: dict[str, Node] | list[Node] | None = None
+        # line and column of each key of a mapping
+        self.names: dict[str, tuple[int, int]] = {}
         self.nodes = 1
         self.characters = len(spelling or "")
         self.height = 1

@@ -56,6 +56,15 @@ class Document:
             node = inner
         return f"{self.name}:1:1" if node is None else f"{self.name}:{node.line}:{node.column}"
 
+    def where_key(self, *path: str | int) -> str:
+        """The same of the key that ends the path, not of its value."""
+        node = self._root
+        for step in path[:-1]:
+            node = _inner(node, step)
+        last = path[-1]
+        place = node.names.get(last) if node is not None and isinstance(last, str) else None
+        return self.where(*path) if place is None else f"{self.name}:{place[0]}:{place[1]}"
+
     def spelling(self, *path: str | int) -> str | None:
         """The scalar at that path as it is written (`0644`, `yes`), without quotes.
 
@@ -314,6 +323,7 @@ class _Builder:
             if node.value is None and not node.spelling:
                 node.line, node.column = key.line, key.column
             parts[key.spelling] = node
+            here.node.names[key.spelling] = (key.line, key.column)
             here.node.value[key.spelling] = node.value
             return
         merged = node.parts if isinstance(node.parts, list) else [node]

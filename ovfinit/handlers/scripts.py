@@ -1,18 +1,15 @@
-"""Users' scripts: user data and vendor data that start with `#!`, kept and run once, in the final stage."""
+"""Users' scripts: kept, and run in the final stage, in the order given; the vendor's run before the user's."""
 
 from __future__ import annotations
 
 from ..changes import FINAL, Run, WriteFile
-from ..errors import InputError
-from ..model import Problem
 from ..paths import INSTANCES
 from ..state import folder_name
 from ..userdata import NOTHING
-from ..userdata.content import expand, sniff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..changes import Change
     from ..config import Config
@@ -20,35 +17,38 @@ if TYPE_CHECKING:
     from ..model import Metadata
     from ..state import Past
     from ..userdata import UserData
+    from ..userdata.schema import Spec
 
 NAME = "scripts"
-SCRIPT = "text/x-shellscript"
+# looks its first word up in PATH
+ENV = "/usr/bin/env"
 
 
-def changes(
-    metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData = NOTHING
-) -> Iterator[Change | Problem]:
-    """The vendor's script runs before the user's. What is not a script is reported, never guessed at."""
-    del host, past, handed
+def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData = NOTHING) -> Iterator[Change]:
+    """A file for root alone, and a run of it, for each script; `vendor_data.prefix` goes before a vendor's."""
+    del host, past
     assert metadata.instance_id is not None
     folder = f"{INSTANCES}/{folder_name(metadata.instance_id)}/scripts"
-    for field in ("vendor_data", "user_data"):
-        data: bytes | None = getattr(metadata, field)
-        if not data or not data.strip():
-            continue
-        origin = metadata.origins.get(field)
-        try:
-            data = expand(data)
-        except InputError as error:
-            yield Problem(field, error.message, origin)
-            continue
-        kind = sniff(data)
-        if kind != SCRIPT:
-            yield Problem(field, f"is {kind or 'of no known type'}; only #! scripts are run", origin)
-            continue
-        if data.partition(b"\n")[0].endswith(b"\r"):
-            # written on Windows: the kernel would look for an interpreter whose name ends in a carriage return
-            data = data.replace(b"\r\n", b"\n")
-        path = f"{folder}/{field.replace('_', '-')}"
-        yield WriteFile(NAME, path, FINAL, content=data, mode=0o700, ours=False)
-        yield Run(NAME, path, FINAL, command=(path,), timeout=config.scripts.timeout)
+    prefix = handed.config.get("vendor_data", {}).get("prefix", ())
+    for script in handed.scripts:
+        path = f"{folder}/{script.name}"
+        command = (ENV, *prefix, path) if script.vendor and prefix else (path,)
+        yield WriteFile(NAME, path, FINAL, content=script.content, mode=0o700, ours=False)
+        yield Run(NAME, path, FINAL, command=command, timeout=config.scripts.timeout, when=script.when)
+
+
+def __getattr__(name: str) -> Mapping[str, Spec]:
+    """`KEYS`, only for whoever hands over such a key: every boot loads this module."""
+    if name != "KEYS":
+        raise AttributeError(name)
+    from ..userdata.schema import Flag, Many, Table, Text
+
+    return {
+        "vendor_data": Table(
+            "What the user wants of the vendor's data.",
+            keys={
+                "enabled": Flag("False: nothing of the vendor's data is used."),
+                "prefix": Many("Words that go before each of the vendor's scripts.", item=Text(), single=True),
+            },
+        )
+    }

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from ..record import Record
+from .handed import NOTHING, Script, UserData, withheld
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Mapping
 
-    from ..finding import Finding
+    from ..model import Metadata
 
-
-class Script(Record):
-    """A program of the user's: `name` is safe as a file name, `when` is how often it runs (see changes.py)."""
-
-    name: str
-    content: bytes
-    when: str = "instance"
-    origin: str | None = None
+__all__ = ["NOTHING", "Script", "UserData", "collect", "withheld"]
+_SCRIPT = b"#!"
 
 
-class UserData(Record):
-    """What was handed over, vendor data below user data.
+def collect(
+    metadata: Metadata,
+    kept: Callable[[], Mapping[str, bytes]] | None = None,
+    fetch: Callable[[str, int], bytes] | None = None,
+) -> UserData:
+    """Sort out the user's and the vendor's data of this metadata. Never raises for what they say.
 
-    Attributes:
-        config: cloud-config, merged and typed by the duties' schemas; only keys that can be used.
-        scripts, boothooks: in the order given, the vendor's first.
-        findings: what is off, with its place; in the order of the parts.
-        wanting: URLs of includes that could not be fetched yet.
+    Args:
+        metadata: of the instance whose data it is.
+        kept: gives what includes brought on an earlier boot, by URL.
+        fetch: reads a URL within so many bytes, or raises SourceError; None without a network.
     """
+    user, vendor = metadata.user_data, metadata.vendor_data
+    if not (user and user.strip()) and not (vendor and vendor.strip()):
+        return NOTHING
+    if not vendor and user and user.startswith(_SCRIPT) and not user.partition(b"\n")[0].endswith(b"\r"):
+        # most of all boots: nothing to unfold
+        return UserData(scripts=(Script("user-data", user, origin=metadata.origins.get("user_data")),))
+    from .collecting import collect as sort_out
 
-    config: Mapping[str, Any] = {}
-    scripts: Sequence[Script] = ()
-    boothooks: Sequence[Script] = ()
-    findings: Sequence[Finding] = ()
-    wanting: Sequence[str] = ()
-
-
-NOTHING = UserData()
+    return sort_out(metadata, kept, fetch)

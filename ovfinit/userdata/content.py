@@ -14,12 +14,12 @@ from ..errors import InputError
 LIMIT = 16 * 1024 * 1024
 MEMBERS = 1000
 HEAD = 4096
-_BOM = b"\xef\xbb\xbf"
-_GZIP = b"\x1f\x8b"
+BOM = b"\xef\xbb\xbf"
+GZIP = b"\x1f\x8b"
 _PLAIN = ("", "plain", "text", "none")
 
 # a longer opening stands before the shorter one that it starts with
-_OPENINGS = (
+OPENINGS = (
     (b"#!", "text/x-shellscript"),
     (b"#cloud-config-archive", "text/cloud-config-archive"),
     (b"#cloud-config-jsonp", "text/cloud-config-jsonp"),
@@ -28,6 +28,7 @@ _OPENINGS = (
     (b"#include-once", "text/x-include-once-url"),
     (b"#include", "text/x-include-url"),
     (b"#part-handler", "text/part-handler"),
+    (b"#upstart-job", "text/upstart-job"),
     (b"## template: jinja", "text/jinja2"),
 )
 
@@ -38,10 +39,10 @@ def sniff(data: bytes) -> str | None:
     A MIME document is `multipart/mixed`, whatever its parts, and compressed data `application/gzip`, whatever is in
     it. Case, a byte-order mark and blank space in front do not matter.
     """
-    if data.startswith(_GZIP):
+    if data.startswith(GZIP):
         return "application/gzip"
-    head = data[: len(_BOM) + HEAD].removeprefix(_BOM).lstrip().lower()
-    for opening, kind in _OPENINGS:
+    head = data[: len(BOM) + HEAD].removeprefix(BOM).lstrip().lower()
+    for opening, kind in OPENINGS:
         if head.startswith(opening):
             return kind
     return "multipart/mixed" if _mime(head) else None
@@ -77,7 +78,7 @@ def decode_document(text: str, encoding: str | None = None) -> bytes:
     if encoding is not None:
         return decode(text, encoding)
     found = unwrap(text)
-    if found is not None and found.startswith(_GZIP):
+    if found is not None and found.startswith(GZIP):
         return decompress(found)
     return found if found is not None and _is_text(found) else text.encode("utf-8", "surrogateescape")
 
@@ -97,7 +98,7 @@ def unwrap(text: str) -> bytes | None:
 
 def expand(data: bytes) -> bytes:
     """User data as it is meant: the content of gzip data, all else as it is. Raises InputError for damaged gzip."""
-    return decompress(data) if data.startswith(_GZIP) else data
+    return decompress(data) if data.startswith(GZIP) else data
 
 
 def decompress(data: bytes, limit: int = LIMIT) -> bytes:
@@ -122,7 +123,7 @@ def decompress(data: bytes, limit: int = LIMIT) -> bytes:
             raise InputError("is gzip data that is cut off")
         content.append(piece)
         rest = member.unused_data
-        if not rest.startswith(_GZIP):
+        if not rest.startswith(GZIP):
             # tapes and block devices pad with zeros, and gzip(1) ignores whatever follows
             return b"".join(content)
     raise InputError(f"has more than {MEMBERS} gzip members")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
         def where(self, *path: str | int) -> str:
             """`file:line:column`."""
 
+        def where_key(self, *path: str | int) -> str:
+            """The same of the key that ends the path, not of its value."""
+
         def spelling(self, *path: str | int) -> str | None:
             """The scalar as it is written."""
 
@@ -36,14 +39,17 @@ class Reading:
         # bytes that compressed values of this document have become, of which each has only a part to itself
         self.unfolded = 0
 
-    def error(self, path: Path, message: str, hint: str | None = None) -> Unfit:
-        """A value that cannot be used; returns UNFIT."""
-        self.findings.append(Finding(ERROR, self.places.where(*path), dotted(path), message, hint))
+    def error(self, path: Path, message: str, hint: str | None = None, *, key: bool = False) -> Unfit:
+        """A value that cannot be used, or with `key` a key that is itself wrong; returns UNFIT."""
+        self.findings.append(Finding(ERROR, self._where(path, key=key), dotted(path), message, hint))
         return UNFIT
 
-    def warning(self, path: Path, message: str, hint: str | None = None) -> None:
+    def warning(self, path: Path, message: str, hint: str | None = None, *, key: bool = False) -> None:
         """A value that is used, or was never going to be."""
-        self.findings.append(Finding(WARNING, self.places.where(*path), dotted(path), message, hint))
+        self.findings.append(Finding(WARNING, self._where(path, key=key), dotted(path), message, hint))
+
+    def _where(self, path: Path, *, key: bool) -> str:
+        return self.places.where_key(*path) if key else self.places.where(*path)
 
 
 def kind(value: object) -> str:

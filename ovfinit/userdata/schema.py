@@ -271,10 +271,10 @@ class Table(Spec):
             name = self.aliases.get(key, key)
             if name not in self.keys:
                 close = nearest(key, self.keys)
-                reading.error((*path, key), "is not a known key", f"did you mean {close}?" if close else None)
+                reading.error((*path, key), "is not a known key", f"did you mean {close}?" if close else None, key=True)
                 continue
             if name != key:
-                reading.warning((*path, key), "is deprecated", f"write {name}")
+                reading.warning((*path, key), "is deprecated", f"write {name}", key=True)
                 if name in found:
                     continue
             spec = self.keys[name]

@@ -1,0 +1,44 @@
+"""What nobody recognises: how it begins, and what was probably meant."""
+
+from __future__ import annotations
+
+from .content import BOM, OPENINGS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .part import Part
+
+SHOWN = 24
+_WEB = (b"<!doctype", b"<html", b"<?xml")
+
+
+def explain(part: Part) -> tuple[str, str | None]:
+    """The message and the hint of its finding; no more than the first bytes are shown, and harmless."""
+    head = part.content[:4096].removeprefix(BOM).lstrip()
+    line = head.splitlines()[0][:80] if head else b""
+    text = line[:SHOWN].decode("ascii", "replace")
+    if b"\0" in part.content[:SHOWN] or "\ufffd" in text or not text.isprintable():
+        shown = " ".join(f"{byte:02x}" for byte in part.content[:8])
+    else:
+        shown = repr(text) + ("…" if len(line) > SHOWN else "")
+    return f"is of no known type; it begins with {shown}", _hint(line)
+
+
+def _hint(line: bytes) -> str | None:
+    from difflib import get_close_matches
+
+    lower = line.lower()
+    if lower.startswith(_WEB):
+        return "a web page or an error message was saved in its place?"
+    known = {opening.decode() for opening, _ in OPENINGS}
+    words = lower.decode("utf-8", "replace").split("  ")[0].strip()
+    # a blank after the #, other letters for -
+    compact = words.replace("# ", "#").replace("_", "-") if words.startswith("#") else f"#{words}"
+    close = get_close_matches(compact.rstrip(":"), known - {"#!"}, 1, 0.7)
+    if close:
+        return f"write {close[0]}"
+    if words.startswith(("# !", "!/")):
+        return "write #!/bin/sh"
+    if line.partition(b":")[0].replace(b"_", b"").isalnum() and b":" in line:
+        return "the first line of cloud-config must be #cloud-config"
+    return "the first line says what it is, such as #cloud-config or #!/bin/sh"
