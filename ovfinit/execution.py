@@ -7,7 +7,7 @@ from time import monotonic
 from . import marks
 from .apply import finish as finish_programs
 from .apply import perform
-from .changes import STAGES
+from .changes import STAGES, Run
 from .digest import sha256
 from .errors import ChangeError, NetworkLost, OvfinitError, ScriptFailed, StateError
 from .journal import Journal, own_missing
@@ -202,12 +202,16 @@ class _Execution:
             if change.kind in _NOTED:
                 # what somebody makes there later is not of our making
                 self.journal.note(self.number, index, change)
-            if change.kind in _MARKED:
-                self.done.pop(marks.name(change), None)
-            if isinstance(error, ScriptFailed):
-                tally.scripts.append(_script(change, error.script_exit_code, error.took))
-            elif change.kind == "run":
-                tally.scripts.append(_script(change, None, None))
+            begun = self.done.pop(marks.name(change), {}) if change.kind in _MARKED else {}
+            if isinstance(change, Run):
+                code, seconds = (
+                    (error.script_exit_code, error.took) if isinstance(error, ScriptFailed) else (None, None)
+                )
+                tally.scripts.append(_script(change, code, seconds))
+                if "begun" in begun and change.shell:
+                    # by itself, without what the commands before it prepared, it might do something else
+                    mark = marks.made(change, self.host, exit_code=code, seconds=seconds)
+                    self._save({**self.done, marks.name(change): mark})
         else:
             self._note(index, step, done, tally)
         tally.seconds += monotonic() - start

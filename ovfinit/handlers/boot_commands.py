@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..changes import Change
     from ..config import Config
     from ..host import Host
-    from ..model import Metadata
+    from ..model import Metadata, Problem
     from ..state import Past
     from ..userdata import UserData
 
@@ -27,7 +27,7 @@ KEYS = {
 }
 
 
-def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Iterator[Change]:
+def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Iterator[Change | Problem]:
     """All of them in the network stage, by one shell."""
-    del host, past
-    yield from plan(NAME, "bootcmd", handed.config["bootcmd"], metadata, config, NETWORK, BOOT)
+    del host
+    yield from plan(NAME, "bootcmd", handed.config["bootcmd"], metadata, config, past, NETWORK, BOOT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..changes import BOOT, INSTANCE, ONCE, Run, WriteFile
+from ..model import Problem
 from ..paths import INSTANCES
 from ..state import folder_name
 from ..userdata.reading import kind
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..changes import Change
     from ..config import Config
     from ..model import Metadata
+    from ..state import Past
     from ..userdata.reading import Path, Reading
 
 # cloud-init's helper, which people have in front of commands of bootcmd
@@ -48,12 +50,15 @@ def plan(
     commands: Sequence[str | Sequence[str] | None],
     metadata: Metadata,
     config: Config,
+    past: Past,
     stage: str,
     when: str,
-) -> Iterator[Change]:
+) -> Iterator[Change | Problem]:
     """For each command a file `WORD-001` for root alone, and its run by the shell that all of them share.
 
-    `set -e` as a command of its own, or scripts.stop_at_failure, keeps those after a failed one from running.
+    `set -e` as a command of its own, or scripts.stop_at_failure, keeps those after a failed one from running. None is
+    run a second time, whatever became of it: without what those before it prepared it might do something else. So a
+    list that runs once and was interrupted is not taken up again.
     """
     assert metadata.instance_id is not None
     folder = f"{INSTANCES}/{folder_name(metadata.instance_id)}/scripts"
@@ -63,6 +68,9 @@ def plan(
             continue
         often, name, meant = _per(command)
         path = f"{folder}/{PER}-{name}" if name else f"{folder}/{word}-{number:03}"
+        if "begun" in past.done.get(path, {}) and (often or when) != BOOT:
+            yield Problem(f"{word}[{number - 1}]", "never ended; it and those after it are not run again", path)
+            return
         text = meant if isinstance(meant, str) else " ".join(_quoted(part) for part in meant)
         content = f"#!/bin/sh\n{text}\n".encode("utf-8", "surrogateescape")
         yield WriteFile(handler, path, stage, content=content, mode=0o700, ours=False, secret=True)

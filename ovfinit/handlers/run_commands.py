@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..changes import Change
     from ..config import Config
     from ..host import Host
-    from ..model import Metadata
+    from ..model import Metadata, Problem
     from ..state import Past
     from ..userdata import UserData
 
@@ -27,7 +27,7 @@ KEYS = {
 }
 
 
-def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Iterator[Change]:
+def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Iterator[Change | Problem]:
     """All of them in the final stage, by one shell."""
-    del host, past
-    yield from plan(NAME, "runcmd", handed.config["runcmd"], metadata, config, FINAL, INSTANCE)
+    del host
+    yield from plan(NAME, "runcmd", handed.config["runcmd"], metadata, config, past, FINAL, INSTANCE)

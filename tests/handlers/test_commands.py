@@ -12,7 +12,7 @@ from ovfinit.changes import BOOT, FINAL, INSTANCE, NETWORK, ONCE, Change, Run, W
 from ovfinit.config import Config, ScriptsConfig
 from ovfinit.handlers import boot_commands, run_commands
 from ovfinit.host import Host
-from ovfinit.model import Metadata
+from ovfinit.model import Metadata, Problem
 from ovfinit.state import Past
 
 FOLDER = "/var/lib/ovfinit/instances/i-1/scripts"
@@ -117,6 +117,19 @@ def test_stopping_at_a_failure(first: str, stops: bool) -> None:
         change for change in wanted(run_commands, "runcmd: [a, b]", stop_at_failure=True) if isinstance(change, Run)
     ]
     assert all(run.if_well for run in runs)
+
+
+def test_an_interrupted_list_is_not_taken_up() -> None:
+    """A command whose end was never seen, and those after it, are not run again; on every boot they are."""
+    past = Past(new=False, done={f"{FOLDER}/runcmd-002": {"begun": 1}, f"{FOLDER}/bootcmd-001": {"begun": 1}})
+    settings = (Metadata(instance_id="i-1"), Config(), Host(), past)
+    found = list(run_commands.changes(*settings, handed(run_commands, "runcmd: [cd /srv, reboot, 'rm -rf x']")))
+    assert [change.target for change in found if isinstance(change, Run)] == [f"{FOLDER}/runcmd-001"]
+    assert found[-1] == Problem(
+        "runcmd[1]", "never ended; it and those after it are not run again", f"{FOLDER}/runcmd-002"
+    )
+    found = list(boot_commands.changes(*settings, handed(boot_commands, "bootcmd: [a, b]")))
+    assert len([change for change in found if isinstance(change, Run)]) == 2
 
 
 def test_an_id_that_looks_like_a_path() -> None:
