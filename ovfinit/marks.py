@@ -26,6 +26,8 @@ NETWORK_REFUSED = "network-reload/refused"
 ATTEMPTS = 3
 _BOOT_ID, _FIRST_PROCESS = "/proc/sys/kernel/random/boot_id", "/proc/1/stat"
 _START_TIME = 19
+# the kernel makes room for all that is asked for, and refuses megabytes
+_FACT_LIMIT = 4096
 
 
 def name(change: Change) -> str:
@@ -70,6 +72,6 @@ def made(change: Change, host: Host, **facts: Any) -> dict[str, Any]:
 
 def this_boot(host: Host) -> str:
     """A text that is another one at each boot of the machine or of the container."""
-    fields = (host.text(_FIRST_PROCESS) or "").rpartition(")")[2].split()
+    fields = (host.text(_FIRST_PROCESS, _FACT_LIMIT) or "").rpartition(")")[2].split()
     start = fields[_START_TIME] if len(fields) > _START_TIME else ""
-    return f"{(host.text(_BOOT_ID) or '').strip()}/{start}"
+    return f"{(host.text(_BOOT_ID, _FACT_LIMIT) or '').strip()}/{start}"

@@ -222,7 +222,7 @@ def write(handler: str, host: Host, file: Wanted, stage: str, homes: Sequence[st
         owner=file.owner,
         group=file.group,
         ours=False,
-        # what others may not read is not shown to them in a plan either
-        secret=not mode & 0o077,
+        # what not everybody may read is not shown in a plan either
+        secret=not mode & 0o004,
         append=file.entry.get("append", False),
     )

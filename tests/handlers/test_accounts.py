@@ -421,12 +421,13 @@ def test_selinux_user(root: Path) -> None:
     assert call.command == ("semanage", "login", "--add", "--seuser", "staff_u", "bob")
 
 
-def test_snap_users_are_known() -> None:
-    """A snap user is named as what is not offered, with what to do."""
-    _, findings = typed(users, "users: [{name: joe, snapuser: joe@example.com}]")
-    assert findings == [
-        "user-data:1:31: warning: users[0].snapuser: is known, but not offered (call `snap create-user` in runcmd)"
-    ]
+@pytest.mark.parametrize(("entry", "left"), [("name: joe, snapuser: j@a.example", 1), ("snapuser: j@a.example", 0)])
+def test_snap_users_are_known(entry: str, left: int) -> None:
+    """A snap user is named as what is not offered, with what to do, and is no mistake."""
+    data, findings = typed(users, f"users: [{{{entry}}}]")
+    (finding,) = findings
+    assert " warning: users[0].snapuser: is known, but not offered (call `snap create-user` in runcmd)" in finding
+    assert len(data.config["users"]) == left
 
 
 def test_after_what_homes_lie_on(root: Path) -> None:

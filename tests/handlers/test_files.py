@@ -61,10 +61,10 @@ def test_every_encoding(tmp_path: Path, encoding: str, content: str) -> None:
     ("mode", "meant"), [("'0644'", 0o644), ("0o600", 0o600), ("0755", 0o755), ("'4755'", 0o4755), ("644", 0o644)]
 )
 def test_permissions(tmp_path: Path, mode: str, meant: int) -> None:
-    """Permissions are octal however they are written; what others may not read is not shown in a plan."""
+    """Permissions are octal however they are written; what not everybody may read is not shown in a plan."""
     (file,) = wanted(tmp_path, f"write_files: [{{path: /x, permissions: {mode}}}]")
     assert isinstance(file, WriteFile)
-    assert (file.mode, file.secret) == (meant, not meant & 0o077)
+    assert (file.mode, file.secret) == (meant, not meant & 0o004)
 
 
 def test_added(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...accounts import is_hash, possible_name
 from ...normalize.public_keys import read as read_keys
+from ...userdata.reading import UNFIT
 from ...userdata.schema import Flag, Hidden, Many, Named, Nothing, Number, OneOf, Spec, Table, Text, Unoffered
 from ..ssh_import import IDS
 
@@ -43,6 +44,17 @@ class _Rules(Many):
     def takes(self, value: object) -> bool:
         """See Spec."""
         return not isinstance(value, bool) and super().takes(value)
+
+
+class _Account(Table):
+    """One user; an entry that is only for snap is no user here."""
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        """See Spec."""
+        if isinstance(value, dict) and "snapuser" in value and "name" not in value:
+            _KNOWN["snapuser"].read(value["snapuser"], (*path, "snapuser"), reading)
+            return UNFIT
+        return super().read(value, path, reading)
 
 
 def _name(text: str) -> str | None:
@@ -142,7 +154,7 @@ _KNOWN: dict[str, Spec] = {
     "uid": Number("The user id.", high=2**32 - 2),
 }
 _DASHED = {name.replace("_", "-"): name for name in _KNOWN if "_" in name}
-_ACCOUNT = Table("One user.", keys=_KNOWN, required=("name",), aliases=_DASHED)
+_ACCOUNT = _Account("One user.", keys=_KNOWN, required=("name",), aliases=_DASHED)
 _UNNAMED = Table("One user.", keys=_KNOWN, aliases=_DASHED)
 
 KEYS = {
