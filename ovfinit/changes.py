@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 LOCAL, NETWORK, FINAL = STAGES = ("local", "network", "final")
 
 
+class LeaveAlone(Exception):
+    """Raised by a duty that was told to keep its hands off: what it wrote on an earlier boot stays as it is."""
+
+
 class Change(Record):
     """Base: which duty wants it (`handler`), in which stage of the boot, and what it is about (`target`)."""
 

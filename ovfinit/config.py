@@ -39,12 +39,14 @@ class NetworkConfig(Record):
     """`renderer`: auto, or the name of one. `check`: what must stay in reach when the running network is changed, as
 
     addresses or ADDRESS:PORT, besides the routers and the metadata service; `check_seconds`: for how long it may be out
-    of reach before the change is taken back.
+    of reach before the change is taken back. `config`: a network in any form, which goes before a source's, or
+    `disabled`.
     """
 
     renderer: str = "auto"
     check: Sequence[str] = ()
     check_seconds: float = 30.0
+    config: Mapping[str, Any] | str | None = None
 
 
 class SshConfig(Record):
@@ -294,6 +296,20 @@ def _choice(*allowed: str) -> Callable[[object, Document, tuple[str, ...]], str]
     return one
 
 
+def _network(value: object, document: Document, path: tuple[str, ...]) -> Mapping[str, Any] | str | None:
+    if value is None or value == "disabled":
+        return value if value is None else "disabled"
+    if not isinstance(value, dict):
+        raise _wrong(document, path, "`disabled` or a network configuration")
+    from .network.forms import parse
+
+    errors = parse(value).errors
+    if errors:
+        place = document.where(*path, *errors[0].path)
+        raise ConfigError(f"{'.'.join(path)}: {errors[0]}", where=place, remedy="see network.md")
+    return value
+
+
 def _account(value: object, document: Document, path: tuple[str, ...]) -> str | None:
     from .accounts import valid_name
 
@@ -347,6 +363,7 @@ _KINDS: dict[str, dict[str, Callable[[object, Document, tuple[str, ...]], Any]]]
         "renderer": _choice("auto", "networkd", "netplan", "ifupdown", "networkmanager"),
         "check": _targets,
         "check_seconds": _seconds,
+        "config": _network,
     },
     "ssh": {
         "host_keys": _choices("ed25519", "ecdsa", "rsa"),

@@ -89,11 +89,16 @@ class Host(Tree):
         return value.strip() or None if value else None
 
     @property
+    def kernel_words(self) -> Sequence[tuple[str, str]]:
+        """The kernel command line, each word as name and value (perhaps empty), in order; quotes are honoured."""
+        if "kernel_words" not in self._facts:
+            self._facts["kernel_words"] = _words(self._fact("/proc/cmdline") or "")
+        return self._facts["kernel_words"]  # type: ignore[return-value]
+
+    @property
     def cmdline(self) -> Mapping[str, str]:
-        """The kernel command line: `name` or `name=value`, the last one of a name wins; quotes are honoured."""
-        if "cmdline" not in self._facts:
-            self._facts["cmdline"] = dict(_words(self._fact("/proc/cmdline") or ""))
-        return self._facts["cmdline"]  # type: ignore[return-value]
+        """The kernel command line: `name` or `name=value`, the last one of a name wins."""
+        return dict(self.kernel_words)
 
     @property
     def os_release(self) -> Mapping[str, str]:

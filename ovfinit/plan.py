@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import marks
-from .changes import STAGES, Change
+from .changes import STAGES, Change, LeaveAlone
 from .compare import compare
 from .duties import ALWAYS, FIELDS, KEYS, ORDER, SHARED
 from .errors import ChangeError, OvfinitError
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 
 class Duty(Record):
-    """One handler's part of a plan: its steps, what it had to leave out, or why it cannot be planned at all."""
+    """One handler's part of a plan: its steps, what it had to leave out, or why it cannot be planned at all.
+
+    `alone`: what it wrote before stays.
+    """
 
     handler: str
     steps: Sequence[Step] = ()
     problems: Sequence[Problem] = ()
     error: OvfinitError | None = None
+    alone: bool = False
 
 
 class Plan(Record):
@@ -86,18 +90,23 @@ def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: 
     wanted: list[Change] = []
     problems: list[Problem] = []
     error: OvfinitError | None = None
+    alone = False
     try:
         for item in module.changes(metadata, config, host, past, handed):
             (problems if isinstance(item, Problem) else wanted).append(item)
         error = _dropped(metadata, name) or _broken(handed, name)
     except OvfinitError as failure:
         error = failure
-    return Duty(name, tuple(compare(change, host, past) for change in wanted), tuple(problems), error)
+    except LeaveAlone:
+        alone = True
+    return Duty(name, tuple(compare(change, host, past) for change in wanted), tuple(problems), error, alone)
 
 
 def leftovers(duties: Sequence[Duty], disabled: Sequence[str], host: Host, past: Past) -> Iterator[Duty]:
-    """Files and blocks of ours that nobody wants any more go; a duty that failed or is disabled keeps its own."""
-    failed = {duty.handler for duty in duties if duty.error is not None}
+    """Files and blocks of ours that nobody wants any more go; a duty that failed, is disabled or is to leave the
+    machine alone keeps its own.
+    """
+    failed = {duty.handler for duty in duties if duty.error is not None or duty.alone}
     wanted = {step.change.target for duty in duties for step in duty.steps}
     going: set[str] = set()
     # a folder after what is in it

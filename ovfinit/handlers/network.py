@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .. import marks
-from ..changes import ReloadNetwork, RemoveFile, WriteFile
+from ..changes import LeaveAlone, ReloadNetwork, RemoveFile, WriteFile
 from ..digest import sha256
 from ..errors import ChangeError, NetworkLost, OvfinitError
 from ..model import Problem
-from ..network import choose, v2
+from ..network import choose, forms, precedence
 from ..userdata import NOTHING
 
 TYPE_CHECKING = False
@@ -38,18 +38,24 @@ def changes(
 ) -> Iterator[Change | Problem]:
     """The files, and a problem for each value that had to be left out and each thing that may spoil their effect.
 
-    Without a network in the metadata, or with `config: disabled`, nothing. What is wrong in one place does not cost
-    the rest. Raises ChangeError if nobody would read the files, and, after everything else has been handed out, if a
-    device had to be left out or a setting cannot be expressed: files of an earlier boot that may be that device's stay
-    then, and the next boot tries again.
+    Which network counts is `network.precedence`'s; if none does, nothing. What is wrong in one place does not cost the
+    rest. Raises ChangeError if nobody would read the files, and, after everything else has been handed out, if a device
+    had to be left out or a setting cannot be expressed: files of an earlier boot that may be that device's stay then,
+    and the next boot tries again. Raises LeaveAlone for `config: disabled`.
     """
     del handed
-    if metadata.network is None:
+    wanted = precedence.wanted(metadata, config, host)
+    yield from wanted.problems
+    if wanted.origin == precedence.FALLBACK and _worked(metadata, past):
+        return
+    if wanted.network is None:
         # what we wrote goes, and the running network with it
         yield from _reload(metadata, config, host, _last_renderer(past), {})
         return
-    origin = metadata.origins.get(NAME)
-    parsed = v2.parse(dict(metadata.network))
+    origin = wanted.origin
+    parsed = forms.parse(dict(wanted.network))
+    if parsed.network.disabled:
+        raise LeaveAlone
     lost = parsed.lost
     if parsed.network.devices:
         renderer = choose.choose(host, config.network.renderer)
@@ -69,7 +75,8 @@ def changes(
             yield from _obstacles(parsed.network, rendered, host)
         yield from _reload(metadata, config, host, renderer, rendered.files)
     # what was lost before the network came into this form
-    earlier = [problem for problem in metadata.problems if problem.field.startswith(f"{NAME}.")]
+    ours = wanted.network is metadata.network
+    earlier = [problem for problem in metadata.problems if ours and problem.field.startswith(f"{NAME}.")]
     reasons = [*(f"{problem.field}: {problem.message}" for problem in earlier), *map(str, lost)]
     if reasons:
         more = f" (and {len(reasons) - SHOWN_LIMIT} more)" if len(reasons) > SHOWN_LIMIT else ""
@@ -78,6 +85,11 @@ def changes(
             where=origin,
             remedy="`ovfinit check FILE` names every mistake",
         )
+
+
+def _worked(metadata: Metadata, past: Past) -> bool:
+    """True if the source's network cannot be used this time and an earlier one is there, which is better than none."""
+    return any(problem.field == NAME for problem in metadata.problems) and NAME in past.wanted_by.values()
 
 
 def _refuse(rendered: Rendered, past: Past, origin: str | None) -> None:

@@ -1,18 +1,30 @@
-"""DHCP on the best interface, when only the network can tell who this machine is and nothing else brings it up."""
+"""DHCP on the best interface, when nothing else configures a network: for one boot, or for good.
+
+Before anybody knows who this machine is, a file under /run opens the way to a metadata service. Once its metadata is
+there and says nothing of a network, the duty `network` plans the same for good, so that the next boot has it, too.
+"""
 
 from __future__ import annotations
 
 import os
 
 from .. import atomic
+from .interfaces import OURS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..config import Config
     from ..host import Host, Interface
+    from .ordered import Wanted
 
 NETWORKD = "/run/systemd/network/95-ovfinit-first-boot.network"
 IFUPDOWN = "/run/network/interfaces.d/50-ovfinit-first-boot"
+NETPLAN_FOLDERS = ("/etc/netplan", "/run/netplan", "/usr/lib/netplan", "/lib/netplan")
+NETWORKD_FOLDERS = ("/etc/systemd/network", "/run/systemd/network", "/usr/local/lib/systemd/network")
+# what systemd itself ships: for containers and the like, and for no adapter
+SYSTEMDS = ("/usr/lib/systemd/network", "/lib/systemd/network")
 # drivers of the interfaces that clouds give to machines, before any other
 VIRTUAL = ("ena", "virtio_net", "vmxnet3", "xen_netfront", "hv_netvsc", "gve")
 
@@ -20,34 +32,92 @@ VIRTUAL = ("ena", "virtio_net", "vmxnet3", "xen_netfront", "hv_netvsc", "gve")
 def bring_up(host: Host, config: Config) -> str | None:
     """Write a configuration under /run, which the next boot does not have, and say so; None if there is one already.
 
-    networkd and ifupdown read it when they start, after us. Raises OSError, or ChangeError for a tree whose renderer
-    we do not know.
+    networkd and ifupdown read it when they start, after us. What we wrote for good on an earlier boot does not count:
+    it may be a clone's, and of adapters that are not here; where it fits it goes before this. NetworkManager needs
+    nothing, it asks DHCP by itself. A network that was ordered in ovfinit.yaml or on the kernel command line opens the
+    way in place of DHCP, where networkd runs. Raises OSError.
     """
-    from .choose import choose
+    from .choose import IFUPDOWN as USES_IFUPDOWN
+    from .choose import choose, enabled
+    from .ordered import given
 
-    best = best_interface(host)
-    if best is None:
+    if "network" in config.disable:
         return None
-    if choose(host, config.network.renderer) == "networkd":
-        if _configured(host, ("/etc/systemd/network", "/run/systemd/network", "/usr/local/lib/systemd/network")):
+    ordered = given(config, host, [])
+    if ordered is not None:
+        return _as_ordered(host, ordered) if enabled(host, "systemd-networkd") else None
+    best = best_interface(host)
+    renderer = choose(host, config.network.renderer)
+    if best is None or configured(host, renderer):
+        return None
+    if renderer == USES_IFUPDOWN:
+        if best.name in (host.text(OURS) or "").split():
             return None
+        _write(host, IFUPDOWN, f"auto {best.name}\niface {best.name} inet dhcp\n")
+    elif enabled(host, "systemd-networkd"):
         # the lowest precedence: whatever else matches this interface comes first
         _write(host, NETWORKD, f"[Match]\nName={best.name}\n\n[Network]\nDHCP=yes\n")
     else:
-        if best.name in (host.text("/etc/network/interfaces") or "") or host.listing("/etc/network/interfaces.d"):
-            return None
-        _write(host, IFUPDOWN, f"auto {best.name}\niface {best.name} inet dhcp\n")
+        return None
     return f"DHCP on {best.name}, until the metadata says more"
 
 
+def _as_ordered(host: Host, ordered: Wanted) -> str | None:
+    """What is going to stand below /etc stands below /run until then."""
+    from .forms import parse
+    from .networkd import render
+
+    network = parse(dict(ordered.network or {})).network
+    for path, file in render(network).files.items():
+        _write(host, path.replace("/etc/", "/run/", 1), file.text)
+    return f"The network as ordered by {ordered.origin}" if network.devices else None
+
+
+def for_good(host: Host, config: Config) -> dict[str, Any] | None:
+    """DHCP on the best interface as a version 2 mapping; None if there is no interface, or somebody configures one."""
+    from .choose import choose
+
+    best = best_interface(host)
+    if best is None or configured(host, choose(host, config.network.renderer)):
+        return None
+    return {"version": 2, "ethernets": {best.name: {"dhcp4": True}}}
+
+
+def configured(host: Host, renderer: str) -> bool:
+    """True if somebody else than us configures the network with this renderer (or on its own, as NetworkManager)."""
+    from .choose import IFUPDOWN as USES_IFUPDOWN
+    from .choose import NETPLAN, NETWORKMANAGER
+    from .interfaces import read
+
+    if renderer == NETWORKMANAGER:
+        return True
+    if renderer == USES_IFUPDOWN:
+        return bool(read(host).stanzas)
+    if renderer == NETPLAN and _others(host, NETPLAN_FOLDERS, ".yaml"):
+        return True
+    return bool(_others(host, NETWORKD_FOLDERS, ".network") or _others(host, SYSTEMDS, ".network", but="80-"))
+
+
 def best_interface(host: Host) -> Interface | None:
-    """A cloud's paravirtual interface before others, then by name; None if there is none."""
-    ranked = sorted(host.interfaces(), key=lambda one: (one.driver not in VIRTUAL, one.name))
+    """A cloud's paravirtual interface before others, one with a carrier before one without, then by name and number."""
+    ranked = sorted(host.interfaces(), key=lambda one: (one.driver not in VIRTUAL, not one.up, _natural(one.name)))
     return ranked[0] if ranked else None
 
 
-def _configured(host: Host, folders: tuple[str, ...]) -> bool:
-    return any(name.endswith(".network") for folder in folders for name in host.listing(folder))
+def _natural(name: str) -> tuple[str, int, str]:
+    """`eth2` before `eth10`."""
+    head = name.rstrip("0123456789")
+    return head, int(name[len(head) :] or 0), name
+
+
+def _others(host: Host, folders: tuple[str, ...], suffix: str, *, but: str = "\0") -> list[str]:
+    """Files that are neither ours nor made by netplan out of ours."""
+    return [
+        name
+        for folder in folders
+        for name in host.listing(folder)
+        if name.endswith(suffix) and "ovfinit" not in name and not name.startswith(("10-netplan-", but))
+    ]
 
 
 def _write(host: Host, path: str, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ovfinit.changes import LOCAL, RemoveFile, WriteFile
+from ovfinit.changes import LOCAL, LeaveAlone, RemoveFile, WriteFile
 from ovfinit.config import Config, NetworkConfig
 from ovfinit.errors import ChangeError
 from ovfinit.handlers import network
@@ -32,6 +32,7 @@ class Outcome:
         self.removed: list[str] = []
         self.problems: list[str] = []
         self.error: ChangeError | None = None
+        self.alone = False
         metadata = Metadata(instance_id="i-1", network=document, origins={"network": "#/network-config"})
         config = Config(network=NetworkConfig(renderer=renderer))
         try:
@@ -45,6 +46,8 @@ class Outcome:
                     self.files[item.target] = item
         except ChangeError as error:
             self.error = error
+        except LeaveAlone:
+            self.alone = True
 
 
 def plan(root: Path, document: dict[str, Any] | None = DOCUMENT, renderer: str = "auto") -> Outcome:
@@ -108,6 +111,8 @@ def test_no_network_no_changes(tmp_path: Path) -> None:
     for document in (None, {"config": "disabled"}, {"version": 2}, {"version": 2, "renderer": "networkd"}):
         outcome = plan(tmp_path, document)
         assert (outcome.files, outcome.problems, outcome.error) == ({}, [], None)
+        # what was written before goes, except where we are to keep our hands off
+        assert outcome.alone == (document == {"config": "disabled"})
 
 
 def test_an_empty_tree_gets_networkd(tmp_path: Path) -> None:
@@ -329,10 +334,10 @@ def test_mistakes_do_not_cost_the_rest(tmp_path: Path) -> None:
 
 def test_nothing_usable_is_one_error(tmp_path: Path) -> None:
     """Another version, or mistakes everywhere, leave nothing to plan."""
-    outcome = plan(tmp_path, {"version": 1, "config": []})
+    outcome = plan(tmp_path, {"version": 3, "config": []})
     assert (outcome.files, outcome.problems) == ({}, [])
     assert outcome.error is not None
-    assert outcome.error.message == "left out: version: 1 of the network configuration is not understood, only 2 is"
+    assert outcome.error.message == "left out: version: 3 of the network configuration is not understood, only 2 is"
     many = plan(tmp_path, {"version": 2, "ethernets": {f"bad/{index}": {} for index in range(50)}})
     assert many.error is not None
     assert many.error.message.endswith("(and 45 more)")
