@@ -82,6 +82,28 @@ def missing_groups(host: Host, user: str, wanted: Sequence[str]) -> tuple[str, .
     return tuple(name for name in wanted if name in groups and user not in groups[name].members)
 
 
+def torn(host: Host, user: str) -> tuple[str, ...]:
+    """Those of shadow(5) and group(5) that lack what a line of passwd(5) says is there.
+
+    A tree without these files has its accounts otherwise, and one that is not ours to read says nothing.
+    """
+    lacking = []
+    for line in (host.text("/etc/passwd") or "").splitlines():
+        fields = line.split(":")
+        if fields[0] == user and len(fields) == 7:
+            if fields[1] == "x" and may_change() and host.exists("/etc/shadow") and not _shadowed(host, user):
+                lacking.append("/etc/shadow")
+            gids = {group.gid for group in host.groups().values()}
+            if fields[3].isdecimal() and gids and int(fields[3]) not in gids:
+                lacking.append("/etc/group")
+            break
+    return tuple(lacking)
+
+
+def _shadowed(host: Host, user: str) -> bool:
+    return any(line.startswith(f"{user}:") for line in (host.text("/etc/shadow") or "").splitlines())
+
+
 class Ageing(Record):
     """What shadow(5) says of an account: its password field, and the days since 1970 on which it ends."""
 

@@ -40,6 +40,10 @@ def _ensure_user(change: EnsureUser, _: Step, host: Host) -> None:
     if name not in host.accounts():
         # 9: somebody else was quicker, which is as good
         account_tool(host, "useradd", *_new_user(change, host), name, accept=(0, 9))
+    elif accounts.torn(host, name):
+        from .torn import mend
+
+        mend(host, name)
     missing = accounts.missing_groups(host, name, change.groups)
     if missing:
         account_tool(host, "usermod", "-a", "-G", ",".join(missing), name)

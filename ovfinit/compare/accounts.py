@@ -47,6 +47,7 @@ def _ensure_user(change: EnsureUser, host: Host, past: Past) -> Step:
             lacking.append(f"no {account.home}")
         if change.password is not None:
             lacking.append("password")
+        lacking += [f"not in {path}" for path in accounts.torn(host, change.target)]
         lacking += accounts.ageing_differences(change, accounts.shadow_of(host, change.target))
     action = "create" if account is None else "update" if lacking else "none"
     return Step(change, "none") if action == "none" else _by_root(change, action, "; ".join(lacking), host, past)

@@ -1,8 +1,8 @@
 """What the agent costs: virtual machines that count instructions, with and without it, asked for the same.
 
 Figures are seconds of an emulated machine that runs one instruction in a nanosecond, about five times slower than a
-real one; they repeat within a percent whatever else the host does. The floor is the same image without the agent, with
-the lab's address and its host keys in it.
+real one; they repeat within a percent whatever else the host does. Flushing the disk takes no time there. The floor is
+the same image without the agent, with the lab's address and its host keys in it.
 
     CPU          of all ovfinit units, the children of the daemon included
     + multi-user multi-user.target's time since PID 1 started, over the floor's
