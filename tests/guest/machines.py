@@ -52,12 +52,20 @@ SMBIOS = {
 
 
 class Plug:
-    """What is plugged into a guest at one boot: a CD-ROM, a disk, a platform, words on the kernel command line."""
+    """What is plugged into a guest at one boot: a CD-ROM, a disk, a platform, words on the kernel command line.
+
+    `spare` is a disk that the guest may write to.
+    """
 
     def __init__(
-        self, cdrom: Path | None = None, disk: Path | None = None, platform: str = "", words: Sequence[str] = ()
+        self,
+        cdrom: Path | None = None,
+        disk: Path | None = None,
+        platform: str = "",
+        words: Sequence[str] = (),
+        spare: Path | None = None,
     ) -> None:
-        self.cdrom, self.disk, self.platform, self.words = cdrom, disk, platform, tuple(words)
+        self.cdrom, self.disk, self.platform, self.words, self.spare = cdrom, disk, platform, tuple(words), spare
 
 
 class Guest(ABC):
@@ -247,6 +255,11 @@ class Machine(Guest):
         finally:
             run("umount", root)
 
+    def enlarge(self, size: int) -> None:
+        """Give the guest a disk of so many bytes, with what is on it."""
+        with self.disk.open("r+b") as file:
+            file.truncate(size)
+
     def boot(self, plug: Plug) -> None:
         """Start QEMU."""
         words = ["root=LABEL=guest", "rw", "console=ttyS0", "quiet", "panic=1", "ipv6.disable=1", *plug.words]
@@ -277,6 +290,8 @@ class Machine(Guest):
             command += ["-drive", f"file={plug.cdrom},media=cdrom,if=ide,readonly=on"]
         if plug.disk:
             command += ["-drive", f"file={plug.disk},format=raw,if=virtio,readonly=on"]
+        if plug.spare:
+            command += ["-drive", f"file={plug.spare},format=raw,if=virtio"]
         structures: dict[int, list[str]] = {}
         for fact, value in PLATFORMS[plug.platform].items():
             kind, field = SMBIOS[fact]

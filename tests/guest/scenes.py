@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import inputs
 import live
+import system
 from checks import Expect
 from lab import DHCP, STATIC
 from machines import Plug
@@ -146,8 +147,10 @@ def cut(stage: Stage) -> None:
 
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.replace("_", "-"): scene
-    for name, scene in [*globals().items(), *vars(live).items()]
-    if callable(scene) and getattr(scene, "__module__", "") in (__name__, live.__name__) and not name.startswith("_")
+    for name, scene in [*globals().items(), *vars(live).items(), *vars(system).items()]
+    if callable(scene)
+    and getattr(scene, "__module__", "") in (__name__, live.__name__, system.__name__)
+    and not name.startswith("_")
     if name[0].islower()
 }
-EMULATED_ONLY = ("ovf-late",)
+EMULATED_ONLY = ("ovf-late", "system-duties")
