@@ -168,6 +168,7 @@ class Boot:
         warnings += [str(error) for error in self.config.errors]
         left = {step.change.stage for step in plan.steps() if step.due and step.change.stage not in stages}
         if plan.handed.wanting and NETWORK not in stages:
+            # nobody knows yet what else is to be done
             left |= {NETWORK, FINAL}
         left = left if more else set()
         known = status.summarize(
@@ -180,8 +181,7 @@ class Boot:
             findings=[finding.as_dict() for finding in plan.handed.findings],
             spans=self._take_spans(stages, started),
         )
-        if not more:
-            self._complete(known, again=again)
+        self._complete(known, again=again)
         lines = [f"source: {metadata.datasource} {metadata.location or ''} instance {metadata.instance_id}"]
         for outcome in outcomes:
             lines += [f"{outcome.handler}: changed {target}" for target in outcome.changed]
@@ -193,6 +193,7 @@ class Boot:
             known,
             bool(left),
             tuple(stage for stage in STAGES if stage in left),
+            tuple(plan.handed.wanting),
             tuple(target for outcome in outcomes for target in outcome.changed),
             tuple(error for outcome in outcomes for error in outcome.errors),
         )
@@ -238,6 +239,8 @@ class Boot:
         known["stages"] = list(dict.fromkeys([*before.get("stages", []), *known["stages"]]))
         known["errors"] += [error for error in before.get("errors", []) if error not in known["errors"]]
         known["warnings"] += [text for text in before.get("warnings", []) if text not in known["warnings"]]
+        if known["status"] == status.RUNNING:
+            return
         if known["errors"]:
             known["status"] = status.FAILED
         elif known["warnings"]:
@@ -262,11 +265,15 @@ class Boot:
 
 
 class Report(Record):
-    """What a run did: `more` is to come in the stages `left`; `changed` are the targets, `failed` what was not done."""
+    """What a run did: `more` is to come in the stages `left`, of which `wanting` are URLs to be read.
+
+    `changed` are the targets, `failed` what was not done.
+    """
 
     metadata: Metadata
     status: dict[str, Any]
     more: bool
     left: Sequence[str] = ()
+    wanting: Sequence[str] = ()
     changed: Sequence[str] = ()
     failed: Sequence[OvfinitError] = ()

@@ -138,6 +138,11 @@ def load(host: Host, file: str | None = None, *, lenient: bool = False) -> Confi
     return Config(**top, **sections, sources=merged, places=places, chosen=chosen, errors=tuple(errors))
 
 
+def settings() -> set[str]:
+    """The names that stand at the top of ovfinit.yaml, those of datasources aside."""
+    return {*_TOP, *_SECTIONS}
+
+
 def check(document: Document) -> dict[str, Any]:
     """The settings of one file, each of the right type. Raises ConfigError at the first that is not."""
     value = document.value

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .chain import Probe
 
 DEVICE_SECONDS = 10.0
-NETWORK_SECONDS = 120.0
+# for a source or an include that only the network has; for commands that the user wants to run with a network
+NETWORK_SECONDS, COMMAND_SECONDS = 120.0, 30.0
 KNOWN_SECONDS = 5.0
 FINAL_SECONDS = 900.0
 WATCHDOG_SECONDS = 30.0
@@ -69,6 +70,9 @@ class Daemon:
         self.gates = Gates(self.host) if self.managed else None
         self.code = 0
         self.found: Probe | None = None
+        self.wanting = False
+        # there is no network yet, so nothing is fetched
+        agent.online = False
 
     def run(self) -> int:
         """The stages, in order."""
@@ -85,19 +89,20 @@ class Daemon:
         # a source of the network recognises its platform, or a local one could not say without it
         open_questions = any(verdict.verdict in (NOT_ASKED, UNREACHABLE) for verdict in found.verdicts)
         network = found.metadata is None and open_questions
-        later = network
+        left: Sequence[str] = ()
         if found.metadata is not None:
-            later = self._apply(found, (LOCAL, NETWORK), more=True)
+            left = self._apply(found, (LOCAL,), more=True)
+            network = NETWORK in left
         elif network:
             self._open_a_way()
         else:
             self._nothing(found)
         if self.gates is not None:
-            self.gates.close(network=network, final=later)
+            self.gates.close(network=network, final=bool(left))
         notify(f"READY=1\nSTATUS={'Waiting for the network' if network else 'Local duties are done'}")
         if network:
-            later = self._network()
-        if later:
+            left = self._network()
+        if left:
             self._final()
         if self.gates is not None:
             self.gates.open_all()
@@ -128,26 +133,33 @@ class Daemon:
             if note:
                 journal(note, APPLIED, INFO)
 
-    def _network(self) -> bool:
-        """The network stage; returns whether a final stage is due."""
-        from .system.uplink import wait
-
+    def _network(self) -> Sequence[str]:
+        """The network stage, for a source, an include or a duty that needs it; returns the stages that are left."""
+        known = self.found
         self._let_in_later()
-        if self.host.live:
-            with self.agent.spans.measure("network", WAIT):
-                routed = wait(self.host, Deadline(NETWORK_SECONDS))
-            if not routed:
-                journal("No route came up in time", FAILED, WARNING)
-        notify("STATUS=Asking network datasources")
-        found = self.agent.probe()
-        later = False
+        self._await_route(NETWORK_SECONDS if known is None or self.wanting else COMMAND_SECONDS)
+        self.agent.online = True
+        if known is None:
+            notify("STATUS=Asking network datasources")
+        found = known or self.agent.probe()
+        left: Sequence[str] = ()
         if found.metadata is None:
             self._nothing(found)
         else:
-            later = self._apply(found, (LOCAL, NETWORK), more=True)
+            left = self._apply(found, (LOCAL, NETWORK), more=True)
         if self.gates is not None:
             self.gates.open_network()
-        return later
+        return left
+
+    def _await_route(self, seconds: float) -> None:
+        if not self.host.live or set(self.host.listing("/sys/class/net")) <= {"lo"}:
+            return
+        from .system.uplink import wait
+
+        with self.agent.spans.measure("network", WAIT):
+            routed = wait(self.host, Deadline(seconds))
+        if not routed:
+            journal("No route came up in time", FAILED, WARNING)
 
     def _let_in_later(self) -> None:
         """A machine that was customized before lets its users in after a while: its source may be gone for good."""
@@ -169,14 +181,14 @@ class Daemon:
         assert self.found is not None
         self._apply(self.found, (FINAL,), more=False)
 
-    def _apply(self, found: Probe, stages: tuple[str, ...], *, more: bool) -> bool:
-        """Apply some stages; returns whether work is left for the final one."""
+    def _apply(self, found: Probe, stages: tuple[str, ...], *, more: bool) -> Sequence[str]:
+        """Apply some stages; returns those for which work is left."""
         self.found = found
         try:
             report = self.agent.apply(found, stages, more=more)
         except StateError as error:
             self._failed(error)
-            return False
+            return ()
         failed = [error for entry in report.status["handlers"].values() for error in entry["errors"]]
         for entry in failed:
             self.code = 1
@@ -189,7 +201,8 @@ class Daemon:
             instance_id=metadata.instance_id or "",
             datasource=metadata.datasource or "",
         )
-        return report.more
+        self.wanting = bool(report.wanting)
+        return report.left
 
     def _nothing(self, found: Probe) -> None:
         """No source answered. The machine stays as it was, and everybody can read why."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .errors import InputError, OvfinitError
+from .finding import ERROR, Finding
 from .record import Record
 
 TYPE_CHECKING = False
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .formats.yamltext import Document
+    from .model import Metadata
 
 LIMIT = 16 * 1024 * 1024
 # what only a network configuration has on top, beside its version
@@ -23,12 +25,16 @@ META_KEYS = {"instance-id", "local-hostname", "public-keys", "hostname"}
 
 
 class Inspection(Record):
-    """The finding for one file: what `kind` of input it is, the first error, all warnings."""
+    """What there is to say about one file: what `kind` of input it is, the first error, warnings in words.
+
+    `findings` are all mistakes in user data; the first error among them is `error`.
+    """
 
     path: str
     kind: str
     error: OvfinitError | None = None
     warnings: Sequence[str] = ()
+    findings: Sequence[Finding] = ()
 
 
 def inspect(path: str) -> Inspection:
@@ -37,8 +43,15 @@ def inspect(path: str) -> Inspection:
     try:
         kind, source = _kind(path)
         if source is not None:
-            return Inspection(path, kind, warnings=[*_with_places(source, path), *_as_source(source, path)])
-        return Inspection(path, kind, warnings=_as_text(kind, path))
+            network = _with_places(source, path)
+            metadata = _metadata(source, path)
+            return _judged(path, kind, [*network, *_as_source(source, path, metadata)], _handed(metadata))
+        content = _content(path)
+        if kind == "user data" or _is_cloud_config(content, path):
+            from .userdata.examining import examine
+
+            return _judged(path, "user data", (), examine(content, path))
+        return Inspection(path, kind, warnings=_as_text(kind, content, path))
     except OvfinitError as error:
         placed = error if error.where else type(error)(error.message, where=path, remedy=error.remedy)
         return Inspection(path, kind, placed)
@@ -107,8 +120,14 @@ def _network_file(name: str, path: str) -> str | None:
     return file if name in _NETWORK_FILES and os.path.isfile(file) else None
 
 
-def _as_source(name: str, path: str) -> list[str]:
-    """Read it as its datasource would, and the network configuration that comes out."""
+def _judged(path: str, kind: str, warnings: Sequence[str], findings: Sequence[Finding]) -> Inspection:
+    first = next((finding for finding in findings if finding.severity == ERROR), None)
+    error = InputError(first.words, where=first.where) if first is not None else None
+    return Inspection(path, kind, error, warnings, findings)
+
+
+def _metadata(name: str, path: str) -> Metadata:
+    """Read it as its datasource would."""
     from . import chain, plugins
     from .config import Config
     from .host import Host
@@ -121,12 +140,30 @@ def _as_source(name: str, path: str) -> list[str]:
     if probed.metadata is None:
         failure = probed.failure()
         raise InputError(failure.message, where=failure.where if failure.where != name else path, remedy=failure.remedy)
+    return probed.metadata
+
+
+def _as_source(name: str, path: str, metadata: Metadata) -> list[str]:
+    """What the source has to say, and the network configuration that comes out."""
     placed = _network_file(name, path) is not None
-    problems = [one for one in probed.metadata.problems if not (placed and one.field.startswith("network"))]
+    problems = [one for one in metadata.problems if not (placed and one.field.startswith("network"))]
     warnings = [problem.text for problem in problems]
-    if probed.metadata.network is not None and not placed:
-        warnings += _network(probed.metadata.network, probed.metadata.origins.get("network", path))
+    if metadata.network is not None and not placed:
+        warnings += _network(metadata.network, metadata.origins.get("network", path))
     return warnings
+
+
+def _handed(metadata: Metadata) -> list[Finding]:
+    """What is wrong with the user's and the vendor's data of a source."""
+    findings: list[Finding] = []
+    for field in ("vendor_data", "user_data"):
+        data: bytes | None = getattr(metadata, field)
+        if data and data.strip():
+            from .userdata.examining import examine
+
+            origin = metadata.origins.get(field) or field.replace("_", "-")
+            findings += examine(data, origin.removeprefix(f"{metadata.datasource}:"))
+    return findings
 
 
 def _network(value: object, where: str, document: Document | None = None) -> list[str]:
@@ -143,18 +180,30 @@ def _network(value: object, where: str, document: Document | None = None) -> lis
     return [f"{place}: {text}" for text, place in places.items()]
 
 
-def _as_text(kind: str, path: str) -> list[str]:
+def _content(path: str) -> bytes:
     content = _read(path, LIMIT + 1)
     if len(content) > LIMIT:
         raise InputError(f"is larger than {LIMIT} bytes", where=path)
-    if kind == "user data":
-        from .userdata.content import expand, sniff
+    return content
 
-        content = expand(content)
-        found = sniff(content)
-        if found == "text/x-shellscript":
-            return _interpreter(content, path)
-        return [f"{path}: {found or 'no known type'}: only #! scripts are run"]
+
+def _is_cloud_config(content: bytes, path: str) -> bool:
+    """True for keys of cloud-config that nothing announces, and for what is of no kind at all."""
+    from .config import settings
+    from .duties import KEYS
+    from .formats.yamltext import load
+
+    try:
+        value = load(content, path).value
+    except InputError:
+        return False
+    if not isinstance(value, dict):
+        return not isinstance(value, list)
+    keys = {str(key).replace("-", "_") for key in value if key not in META_KEYS}
+    return not _is_network(value) and bool(keys & set(KEYS) - settings())
+
+
+def _as_text(kind: str, content: bytes, path: str) -> list[str]:
     from .config import check
     from .formats.yamltext import load
 
@@ -177,13 +226,3 @@ def _is_network(value: dict[str, Any]) -> bool:
     if not isinstance(inner, dict):
         return inner is not value
     return "version" in inner or bool(set(inner) & NETWORK_KEYS) or inner.get("config") == "disabled"
-
-
-def _interpreter(script: bytes, path: str) -> list[str]:
-    first = script.partition(b"\n")[0].decode("utf-8", "replace")
-    if first.endswith("\r"):
-        return [f"{path}:1: lines end as on Windows; they are converted before the script runs"]
-    program = first[2:].split()
-    if not program or not program[0].startswith("/"):
-        raise InputError("the interpreter after #! must be an absolute path", where=f"{path}:1")
-    return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import marks
 from .changes import STAGES, Change, LeaveAlone
 from .compare import compare
-from .duties import ALWAYS, FIELDS, KEYS, ORDER, SHARED
+from .duties import ALWAYS, EARLY, FIELDS, KEYS, ORDER, SHARED
 from .errors import ChangeError, OvfinitError
 from .ledger import leftover
 from .model import Problem
@@ -70,11 +70,14 @@ def make_plan(
     asked |= set(handed.broken)
     asked |= {name for field, name in FIELDS.items() if _says(metadata, field)}
     duties = []
+    # what user data wants as a whole is only known once its includes are read
+    held = [name for name in ORDER if handed.wanting and name not in EARLY]
+    left_alone = (*config.disable, *held)
     for name in ORDER:
-        if name in asked and name not in config.disable:
+        if name in asked and name not in left_alone:
             duties.append(_plan_duty(name, metadata, config, host, past, handed))
     # what goes makes room before what comes, and a network is only complete then
-    return Plan(metadata, past, (*leftovers(duties, config.disable, host, past), *duties), handed)
+    return Plan(metadata, past, (*leftovers(duties, left_alone, host, past), *duties), handed)
 
 
 def _says(metadata: Metadata, field: str) -> bool:

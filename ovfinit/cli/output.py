@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..errors import OvfinitError
+    from ..finding import Finding
 
 # words of a duty's `result` for people
 RESULTS = {"done": "done", "failed": "failed", "deferred": "staged for the first boot", "nothing": "nothing to do"}
@@ -77,6 +78,14 @@ class Output:
             if not self.quiet:
                 label = "\033[33mwarning\033[0m" if self._colour_errors else "warning"
                 print(f"ovfinit: {label}: {harmless(line)}", file=sys.stderr)
+
+    def findings(self, found: Iterable[Finding]) -> None:
+        """A line each on standard error, as compilers print them; with `--quiet` only errors."""
+        for finding in found:
+            if finding.severity == "error" or not self.quiet:
+                colour = "31" if finding.severity == "error" else "33"
+                label = f"\033[{colour}m{finding.severity}\033[0m" if self._colour_errors else finding.severity
+                print(f"{harmless(finding.where)}: {label}: {harmless(finding.words)}", file=sys.stderr)
 
     def fail(self, errors: Iterable[OvfinitError]) -> None:
         """Errors of a command that goes on nevertheless."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 
 from ..errors import InputError
+from ..finding import ERROR, WARNING, Finding
 from ..inspection import Inspection, inspect
 from .output import Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
 
 DESCRIPTION = {
     "check": "Validate input before a machine meets it: an OVF environment (XML or ISO), a seed folder or cidata\n"
@@ -33,14 +35,16 @@ def run(name: str, options: Namespace) -> int:
     del name
     output = Output(options)
     results = [_package(path) if _is_package(path) else inspect(path) for path in options.files]
-    output.warned = any(result.warnings for result in results)
+    output.warned = any(result.warnings or result.findings for result in results)
     failed = any(result.error for result in results)
     if output.json:
         output.document({"version": 1, "files": [_plain(result) for result in results]})
         return output.code(1 if failed else 0)
     for result in results:
+        output.findings(result.findings)
         if result.error is not None:
-            output.fail([result.error])
+            if not result.findings:
+                output.fail([result.error])
         else:
             output.say(f"{output.paint('ok', 'green')} {result.path}: {result.kind}")
         output.warn(result.warnings)
@@ -81,6 +85,14 @@ def _package(path: str) -> Inspection:
     return Inspection(path, "OVF package", worst, [str(finding) for finding in warnings])
 
 
+def _findings(result: Inspection) -> Sequence[Finding]:
+    """All of them; where there is only an error, it as one."""
+    error = result.error
+    if result.findings or error is None:
+        return result.findings
+    return (Finding(ERROR, error.where or result.path, "", error.message, error.remedy),)
+
+
 def _plain(result: Inspection) -> dict[str, object]:
     error = result.error.as_dict() if result.error else None
     return {
@@ -88,5 +100,6 @@ def _plain(result: Inspection) -> dict[str, object]:
         "kind": result.kind,
         "ok": error is None,
         "error": error,
-        "warnings": list(result.warnings),
+        "warnings": [*result.warnings, *(one.note for one in result.findings if one.severity == WARNING)],
+        "findings": [finding.as_dict() for finding in _findings(result)],
     }

@@ -76,12 +76,13 @@ class Document:
         return None if node is None or node.value is None else node.spelling
 
 
-def load(text: bytes | str, where: str) -> Document:
+def load(text: bytes | str, where: str, repeated: list[InputError] | None = None) -> Document:
     """Read one YAML or JSON document; an empty one has the value None.
 
     Args:
         text: as bytes it must be UTF-8, with or without a byte order mark.
         where: the file or URL it came from, for messages.
+        repeated: takes the errors about keys that are given twice, which are none then: the later value counts.
 
     Raises:
         InputError: with `where:line:column` for what is not UTF-8, malformed, a second document, a key given twice, a
@@ -92,7 +93,7 @@ def load(text: bytes | str, where: str) -> Document:
     try:
         root = plainyaml.read(content)
     except plainyaml.Unusual:
-        root = _Builder(content, where).build()
+        root = _Builder(content, where, repeated).build()
     return Document(where, root)
 
 
@@ -162,9 +163,10 @@ class _Open:
 
 
 class _Builder:
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(self, text: str, where: str, repeated: list[InputError] | None) -> None:
         import yaml
 
+        self._repeated = repeated
         self._yaml = yaml
         self._text = text
         self._where = where
@@ -314,7 +316,10 @@ class _Builder:
         if name in parts:
             first = parts[name]
             message = f"the key {_shown(name)} is given twice, first on line {first.line}"
-            raise self._bad(message, event.start_mark, "keep one of the two")
+            error = self._bad(message, event.start_mark, "keep one of the two")
+            if self._repeated is None:
+                raise error
+            self._repeated.append(error)
         here.key = node
 
     def _entry(self, here: _Open, parts: dict[str, Node], node: Node, event: Any) -> None:

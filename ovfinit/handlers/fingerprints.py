@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 
-from ..changes import INSTANCE, NETWORK, Announce, AuthorizeKeys
+from ..changes import INSTANCE, LOCAL, Announce, AuthorizeKeys
 from ..digest import sha256
 from ..errors import ChangeError
 from . import roster
@@ -30,7 +30,7 @@ def announce(handler: str, metadata: Metadata, config: Config, host: Host, hande
     except ChangeError:
         # the users duty has told
         return
-    keys = LoginKeys(handler, metadata, config, host, asked, people).changes(NETWORK)
+    keys = LoginKeys(handler, metadata, config, host, asked, people).changes(LOCAL)
     lines = [
         f"{change.user} can log in with {shown}"
         for change in keys
@@ -39,7 +39,7 @@ def announce(handler: str, metadata: Metadata, config: Config, host: Host, hande
         if (shown := fingerprint(line, asked.get("authkey_hash", "sha256")))
     ]
     if lines:
-        yield Announce(handler, "authorized-keys", NETWORK, lines=tuple(lines), when=INSTANCE)
+        yield Announce(handler, "authorized-keys", LOCAL, lines=tuple(lines), when=INSTANCE)
 
 
 def fingerprint(line: str, digest: str = "sha256") -> str | None:

@@ -39,11 +39,14 @@ class Merged:
 
         The rules are those of its own header or key, or else the last that a part before it gave.
         """
+        repeated: list[InputError] = []
         try:
-            document = load(part.content, part.where)
+            document = load(part.content, part.where, repeated)
         except InputError as error:
             work.invalid(error)
             return
+        for one in repeated:
+            work.invalid(one)
         if part.kind == PATCH:
             self.config, findings = jsonpatch.patch(self.config, document)
             work.findings += findings
