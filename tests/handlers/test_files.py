@@ -18,7 +18,7 @@ from ovfinit.model import Metadata, Problem, Secret
 from ovfinit.state import Past
 
 SETTINGS = Config(default_user=UserConfig(name="admin"))
-PACKED = b64encode(gzip.compress(b"hello\n")).decode()
+PACKED = b64encode(gzip.compress(b"hello\n", mtime=0)).decode()
 
 
 def wanted(root: Path, text: str, module: Any = files, past: Past | None = None, **more: Any) -> list[Change | Problem]:
