@@ -24,7 +24,7 @@ def account_tool(host: Host, tool: str, *words: str, accept: Sequence[int] = (0,
     if command is None:
         raise ChangeError(f"{tool} is not installed", where=words[-1], remedy="install the package passwd")
     if any(host.exists(f"{path}.lock") for path in accounts.FILES):
-        from .torn import drop_stale_locks
+        from .locks import drop_stale_locks
 
         drop_stale_locks(host)
     call(command, accept=accept)

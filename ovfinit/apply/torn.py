@@ -1,4 +1,4 @@
-"""Accounts that a power cut left half made, and the locks that it left.
+"""Accounts that a power cut left half made.
 
 useradd writes passwd(5), shadow(5) and group(5) one after the other. A user who stands in the first of them only is
 there for everybody who looks, and sshd lets them in as little as if they were not.
@@ -10,7 +10,6 @@ import os
 from time import time
 
 from .. import accounts, atomic
-from ..errors import InputError
 from .tools import account_tool
 
 TYPE_CHECKING = False
@@ -20,37 +19,6 @@ if TYPE_CHECKING:
 SHADOW = "/etc/shadow"
 LIBC_LOCK = "/etc/.pwd.lock"
 DAY = 86400
-LOCKS = tuple(f"{path}.lock" for path in accounts.FILES)
-# who writes such a lock, by the name of the process
-TOOLS = (
-    *("useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "groupmems", "gpasswd", "passwd"),
-    *("chpasswd", "chgpasswd", "chage", "chfn", "chsh", "newusers", "pwconv", "pwunconv", "grpconv", "grpunconv"),
-    *("pwck", "grpck", "vipw", "vigr"),
-)
-
-
-def drop_stale_locks(host: Host) -> None:
-    """Remove locks whose holder is gone.
-
-    The tools themselves do that, unless the process id in the lock is in use again; and early in a boot the same ids
-    come every time. Raises OSError.
-    """
-    for path in LOCKS:
-        try:
-            holder = (host.text(path, 64) or "").strip(" \n\0")
-        except InputError:
-            continue
-        if holder.isdecimal() and _name_of(holder) not in TOOLS:
-            os.unlink(host.real(path))
-
-
-def _name_of(process: str) -> str:
-    """What that process is called, empty if there is none; the processes are always the running machine's."""
-    try:
-        with open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
 
 
 def mend(host: Host, user: str) -> None:
