@@ -9,6 +9,7 @@ that is led to it) leaves through that one, since a cloud drops packets with a f
 from __future__ import annotations
 
 from .address import contains, is_ipv6, parse_interface, parse_ip, parse_network
+from .ranking import rank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from ..model import Nic
 
-FIRST_METRIC = 100
 FIRST_TABLE = 100
 # a subnet of four addresses is the smallest that has room for a router and a host
 LONGEST_PREFIX = 30
@@ -33,7 +33,9 @@ def from_nics(nics: Sequence[Nic]) -> dict[str, Any]:
     known = [nic for nic in nics if nic.dhcp4 or nic.dhcp6 or nic.addresses]
     known.sort(key=order)
     several = len(known) > 1
-    return {"version": 2, "ethernets": {f"nic{place}": _device(nic, place, several) for place, nic in enumerate(known)}}
+    devices = [_device(nic, place, several) for place, nic in enumerate(known)]
+    rank(devices)
+    return {"version": 2, "ethernets": {f"nic{place}": device for place, device in enumerate(devices)}}
 
 
 def order(nic: Nic) -> tuple[int, bool, int, str]:
@@ -45,10 +47,6 @@ def _device(nic: Nic, place: int, several: bool) -> dict[str, Any]:
     device: dict[str, Any] = {"match": {"macaddress": nic.mac}, "dhcp4": nic.dhcp4}
     if nic.dhcp6:
         device["dhcp6"] = True
-    if several:
-        for family in ("dhcp4", "dhcp6"):
-            if device.get(family):
-                device[f"{family}-overrides"] = {"route-metric": FIRST_METRIC * (place + 1)}
     addresses = _parsed(nic.addresses)
     # the first address of a family is the one that DHCP serves
     further = [each for each in addresses if not is_ipv6(each[0])][nic.dhcp4 :]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from . import reading
 from .model import Converted
+from .ranking import rank
 from .reading import Findings, Section, choice, number, shown
 from .v1 import BOND
 from .v1_subnets import add_servers, route, static
@@ -33,7 +34,6 @@ _SETTING = {
 }
 # `bond_links` and the like stand beside what the driver calls the same without `bond_`
 _BOND_KEYS = {f"bond_{word}": reader for word, reader in BOND.items()}
-FIRST_METRIC = 100
 
 
 def convert(value: object) -> Converted:
@@ -78,7 +78,7 @@ class _Document:
             if any(settings.get(key) for key in ("addresses", "dhcp4", "dhcp6", "accept-ra")):
                 add_servers(settings, servers, [])
         top.close()
-        self._rank()
+        rank(list(self._settings.values()))
 
     def _link(self, section: Section, kind: str | None) -> None:
         mistakes = section.findings.mistakes
@@ -176,24 +176,6 @@ class _Document:
                 settings.setdefault("routes", []).append(found)
         add_servers(settings, [*_words(section, "dns_nameservers"), *_services(section)], [])
         section.close()
-
-    def _rank(self) -> None:
-        """With several ways out the first link's is the best: the kernel takes no two of the same metric."""
-        ways = [settings for settings in self._settings.values() if any(_defaults(settings))]
-        for place, settings in enumerate(ways if len(ways) > 1 else ()):
-            metric = FIRST_METRIC * (place + 1)
-            for family in ("dhcp4", "dhcp6"):
-                if settings.get(family):
-                    settings[f"{family}-overrides"] = {"route-metric": metric}
-            for found in _defaults(settings):
-                if isinstance(found, dict):
-                    found.setdefault("metric", metric)
-
-
-def _defaults(settings: dict[str, Any]) -> Iterator[object]:
-    """The default routes of a device, those that a server will tell included."""
-    yield from (family for family in ("dhcp4", "dhcp6") if settings.get(family))
-    yield from (found for found in settings.get("routes", ()) if found["to"] in {"0.0.0.0/0", "::/0"})
 
 
 def _services(section: Section) -> Iterator[str]:

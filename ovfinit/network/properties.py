@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..model import Problem, Secret
 from ..record import Record
 from .address import contains, is_ipv6, parse_interface, parse_ip, parse_mac, parse_network
+from .ranking import rank
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ def from_properties(
         elif not name:
             name = known[number] if number < len(known) else f"eth{number}"
         ethernets[name if name and name not in ethernets else f"nic{number}"] = {**match, **settings}
+    first = reader.primary() if len(wanted) > 1 else None
+    by_number = dict(zip(wanted, ethernets.values()))
+    rank([by_number[number] for number in sorted(by_number, key=lambda number: (number != first, number))])
     network = {"version": 2, "ethernets": ethernets} if ethernets else None
     return Outcome(network, reader.used(), tuple(reader.problems))
 
@@ -157,6 +161,15 @@ class _Reader:
         if nameservers:
             settings["nameservers"] = nameservers
         return settings
+
+    def primary(self) -> int | None:
+        """The adapter with the best way out, where a property says so."""
+        for hits in self._found.get("network.primary", {}).values():
+            text = str(self._values[hits[0][1]]).strip()
+            if text.isascii() and text.isdecimal() and len(text) < 3:
+                self._used[hits[0][1]] = True
+                return int(text)
+        return None
 
     def mac(self, number: int) -> str | None:
         """The adapter's MAC where a property gives it."""

@@ -115,7 +115,9 @@ def _network(top: Section) -> Network:
         if top.has(kind):
             top.warn(kind, "is not supported, left out")
     top.close()
-    return Network(_joined(devices, top))
+    joined = _joined(devices, top)
+    _contend(joined, top)
+    return Network(joined)
 
 
 def _device(section: Section, id_: object, build: Builder) -> Device | None:
@@ -265,6 +267,21 @@ def _joined(devices: Mapping[str, Device], top: Section) -> tuple[Device, ...]:
         # what stands on a VLAN that was just taken away lands here as well, and is as little use
         top.findings.lose((*top.path, *device.path), "stands on itself, or on a device that is left out")
     return done
+
+
+def _contend(devices: tuple[Device, ...], top: Section) -> None:
+    """Warn of default routes of which the kernel keeps only one."""
+    first: dict[tuple[str, int | None, int | None], Device] = {}
+    for device in devices:
+        for route in device.routes:
+            if not route.default or route.type != "unicast":
+                continue
+            other = first.setdefault((route.to, route.table, route.metric), device)
+            if other is not device:
+                message = (
+                    f"{other.id} has a default route of the same metric, and only one of them can be: give metrics"
+                )
+                top.findings.warn((*top.path, *device.path, "routes"), message)
 
 
 if TYPE_CHECKING:

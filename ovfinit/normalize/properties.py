@@ -148,6 +148,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         "domainName",
     ),
     "network.mac": ("vCloud_macaddr_{n}", "guestinfo.interface.{n}.mac", "config.net.mac"),
+    "network.primary": ("vCloud_primaryNic",),
     "network.name": ("guestinfo.interface.{n}.name",),
     "network.route.gateway": ("guestinfo.interface.{n}.route.{m}.gateway",),
     "network.route.destination": ("guestinfo.interface.{n}.route.{m}.destination",),

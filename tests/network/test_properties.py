@@ -187,3 +187,12 @@ def test_first_name_of_the_table_counts():
 def test_prefix_length(text, bits, length):
     """Netmasks and lengths are understood, holes in a mask are not."""
     assert prefix_length(text, bits) == length
+
+
+def test_the_primary_adapter_has_the_best_way_out():
+    """With several gateways vCloud's primary adapter has the lowest metric, then their numbers count."""
+    values = {"vCloud_numnics": "3", "vCloud_primaryNic": "1"}
+    for number in range(3):
+        values |= {f"vCloud_ip_{number}": f"10.{number}.0.5", f"vCloud_netmask_{number}": "255.255.255.0"}
+        values |= {f"vCloud_gateway_{number}": f"10.{number}.0.1"}
+    assert [device["routes"][0]["metric"] for device in ethernets(values).values()] == [200, 100, 300]

@@ -482,3 +482,17 @@ def test_what_is_not_supported_is_named() -> None:
         "wifis: is not supported, left out",
         "tunnels: is not supported, left out",
     ]
+
+
+def test_two_ways_out_of_the_same_metric() -> None:
+    """Of two default routes the kernel keeps one, which is told; a metric, a table or a family makes them different."""
+
+    def warnings(**second: Any) -> list[str]:
+        routes = ({"to": "default", "via": "192.0.2.1"}, {"to": "default", "via": "198.51.100.1", **second})
+        document = {f"eth{index}": {"routes": [route]} for index, route in enumerate(routes)}
+        return [str(one) for one in v2.parse({"version": 2, "ethernets": document}).warnings]
+
+    assert warnings() == [
+        "ethernets.eth1.routes: eth0 has a default route of the same metric, and only one of them can be: give metrics"
+    ]
+    assert warnings(metric=200) == warnings(table=7) == warnings(via="2001:db8::1") == []
