@@ -112,6 +112,25 @@ def ifup(tree: Path, nics: dict[str, str], *, down: bool = False) -> Kernel:
     return _run(tree, nics, PREPARE + WITH_IFUP + (IFDOWN if down else "") + REPORT)
 
 
+def kinds() -> set[str]:
+    """The sections of a document whose devices the kernel of this machine can make."""
+    tries = {
+        "bonds": "ip link add name x type bond",
+        "vlans": "ip link add name v type veth peer name w && ip link add link v name v.5 type vlan id 5",
+        "vrfs": "ip link add name x type vrf table 5",
+        "dummy-devices": "ip link add name x type dummy",
+    }
+    if not _KINDS:
+        _KINDS.add("bridges")
+        for kind, command in tries.items():
+            done = subprocess.run(["unshare", "--net", "sh", "-c", command], capture_output=True, check=False)
+            _KINDS.update([kind] if done.returncode == 0 else [])
+    return _KINDS
+
+
+_KINDS: set[str] = set()
+
+
 def _run(tree: Path, nics: dict[str, str], script: str, **environment: str) -> Kernel:
     if os.geteuid() != 0:
         pytest.skip("needs root, to make network namespaces")

@@ -166,6 +166,40 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
+def tangible(document: dict[str, Any], kinds: set[str]) -> dict[str, Any]:
+    """The document less what a network namespace cannot show: DHCP, renaming, hardware, kinds its kernel lacks."""
+    import copy
+
+    kept = copy.deepcopy(document)
+    for kind in ("bonds", "vlans", "vrfs", "dummy-devices"):
+        if kind not in kinds:
+            kept.pop(kind, None)
+    hidden = (
+        *("dhcp4", "dhcp6", "set-name", "activation-mode", "wakeonlan", "emit-lldp", "critical", "optional"),
+        *("link-local", "accept-ra", "ipv6-address-generation", "ra-overrides", "ignore-carrier"),
+    )
+    for kind, section in kept.items():
+        for settings in section.values() if kind != "version" else ():
+            for key in (
+                *hidden,
+                "link-local",
+                "accept-ra",
+                "ipv6-address-generation",
+                "ra-overrides",
+                "ignore-carrier",
+            ):
+                settings.pop(key, None)
+            # a veth has neither a driver of that name nor a permanent address to be found again by
+            if "driver" in settings.get("match", {}) or "macaddress" in settings:
+                settings.pop("match", None)
+            # nobody advertises anything there, and networkd would wait for it
+            settings["accept-ra"] = False
+            routes = [route for route in settings.get("routes", ()) if route.get("type") not in {"local", "multicast"}]
+            if "routes" in settings:
+                settings["routes"] = routes
+    return kept
+
+
 def without(document: dict[str, Any], errors: tuple[Finding, ...]) -> dict[str, Any]:
     """The document less what the errors name."""
     import copy

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import consumers
+import kernelstate
+import namespace
 import pytest
 import readback
 import strategies
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ovfinit.host import Host
-from ovfinit.network import netplan, networkmanager, v2
+from ovfinit.host import Host, Interface
+from ovfinit.network import ifupdown, netplan, networkd, networkmanager, v2
 from ovfinit.network.model import Network, Rendered
 from ovfinit.network.vrfroutes import placed
 
@@ -85,6 +87,33 @@ def check_netplan(document: dict[str, Any]) -> None:
         assert wrong == {}, f"{wanted['id']}: {wrong}"
 
 
+def check_kernel(document: dict[str, Any], run: Callable[[Path, dict[str, str], Network], namespace.Kernel]) -> None:
+    """The kernel has what the model says, and nothing else, after the renderer's own program did its work."""
+    document = strategies.tangible(document, namespace.kinds())
+    network, result = expressible(document, RENDER[run])
+    with tempfile.TemporaryDirectory() as folder:
+        consumers.store(result.files, Path(folder))
+        kernel = run(Path(folder), strategies.NICS, network)
+    names = {device.id: device.id for device in network.devices}
+    wrong = kernelstate.differences(network, kernel, names)
+    assert wrong == [], f"{wrong}\n{kernel.log}"
+
+
+def by_networkd(tree: Path, nics: dict[str, str], network: Network) -> namespace.Kernel:
+    """The real networkd, until all devices are configured."""
+    return namespace.networkd(tree, nics, tuple(device.id for device in network.devices))
+
+
+def by_ifup(tree: Path, nics: dict[str, str], _: Network) -> namespace.Kernel:
+    """The real ifup."""
+    return namespace.ifup(tree, nics)
+
+
+KNOWN = tuple(Interface(name, mac, "veth") for name, mac in strategies.NICS.items())
+RENDER: dict[Any, Callable[[Network], Rendered]] = {
+    by_networkd: networkd.render,
+    by_ifup: lambda network: ifupdown.render(network, KNOWN),
+}
 BATCHES = st.lists(strategies.documents(), min_size=5, max_size=5)
 
 
@@ -100,6 +129,36 @@ def test_networkmanager(batch: list[dict[str, Any]]) -> None:
 def test_netplan(document: dict[str, Any]) -> None:
     """Netplan's document says what the model says."""
     check_netplan(document)
+
+
+@quick(4)
+@given(strategies.documents())
+def test_networkd(document: dict[str, Any]) -> None:
+    """The kernel has what the model says, by networkd."""
+    check_kernel(document, by_networkd)
+
+
+@quick(4)
+@given(strategies.documents())
+def test_ifupdown(document: dict[str, Any]) -> None:
+    """The kernel has what the model says, by ifup."""
+    check_kernel(document, by_ifup)
+
+
+@pytest.mark.slow
+@many(200)
+@given(strategies.documents())
+def test_networkd_often(document: dict[str, Any]) -> None:
+    """200 documents."""
+    check_kernel(document, by_networkd)
+
+
+@pytest.mark.slow
+@many(200)
+@given(strategies.documents())
+def test_ifupdown_often(document: dict[str, Any]) -> None:
+    """200 documents."""
+    check_kernel(document, by_ifup)
 
 
 @pytest.mark.slow
