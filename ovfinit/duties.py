@@ -19,6 +19,8 @@ ORDER = (
 )
 # field of the metadata → duty that takes it besides those of ALWAYS
 FIELDS = {"timezone": "timezone", "locale": "locale"}
+# property of the metadata → the same
+PROPERTIES = {"random_seed": "random_seed"}
 # cloud-config key → duties that take it as well, besides the one in KEYS that describes it
 SHARED = {
     "write_files": ("late_files",),
@@ -68,7 +70,6 @@ KEYS = {
     "chpasswd": "passwords",
     "ssh_import_id": "ssh_import",
     "ca_certs": "ca_certs",
-    "ca-certs": "ca_certs",
     "rsyslog": "rsyslog",
     "rsyslog_dir": "rsyslog",
     "rsyslog_filename": "rsyslog",

@@ -146,7 +146,11 @@ class Host(Tree):
             return ()
         import netifaces
 
-        known = netifaces.ifaddresses(name)
+        try:
+            known = netifaces.ifaddresses(name)
+        except ValueError:
+            # it went away since it was listed
+            return ()
         return tuple(
             address["addr"].partition("%")[0]
             for family in (netifaces.AF_INET, netifaces.AF_INET6)

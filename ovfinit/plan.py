@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import marks
 from .changes import STAGES, Change, LeaveAlone
 from .compare import compare
-from .duties import ALWAYS, EARLY, FIELDS, KEYS, ORDER, SHARED
+from .duties import ALWAYS, EARLY, FIELDS, KEYS, ORDER, PROPERTIES, SHARED
 from .errors import ChangeError, OvfinitError
 from .ledger import leftover
 from .model import Problem
@@ -69,6 +69,7 @@ def make_plan(
     # a duty whose keys are all unfit has failed all the same
     asked |= set(handed.broken)
     asked |= {name for field, name in FIELDS.items() if _says(metadata, field)}
+    asked |= {name for key, name in PROPERTIES.items() if key in metadata.properties}
     duties = []
     # what user data wants as a whole is only known once its includes are read
     held = [name for name in ORDER if handed.wanting and name not in EARLY]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from .changes import Change
 
+SHOWN_LINES = 4
 _OFTEN = {"boot": "at every boot", "once": "once in the life of this machine"}
 _DEFAULTS = EnsureUser("", "")
 
@@ -59,7 +60,8 @@ def _program(change: Run | Call) -> Iterator[str]:
 def _quoted(word: str) -> str:
     from shlex import quote
 
-    return quote(word)
+    # a program of ours that looks before it does: what it is given tells more than its text, which --json has
+    return "'…'" if word.count("\n") > SHOWN_LINES else quote(word)
 
 
 def _post(change: Post) -> Iterator[str]:

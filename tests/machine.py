@@ -20,7 +20,7 @@ mkdir upper work root
 mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root
 mount --rbind /dev root/dev
 mount -t proc proc root/proc
-mount --rbind /sys root/sys
+mount -t sysfs sysfs root/sys
 mount -t tmpfs tmpfs root/run
 for folder in $OVFINIT_SHOWN; do mkdir -p "root$folder"; mount --rbind "$folder" "root$folder"; done
 exec chroot root "$@"

@@ -31,21 +31,22 @@ _PLACES = {
     "suse": ("/etc/pki/trust/anchors", "update-ca-certificates"),
     "arch": ("/etc/ca-certificates/trust-source/anchors", "update-ca-trust"),
 }
-_TABLE = Table(
-    "Certificates of authorities.",
-    keys={
-        "remove_defaults": Flag("Trust none of the distribution's own."),
-        "trusted": Many("Certificates in PEM form.", item=Text(lines=True), single=True),
-    },
-    aliases={"remove-defaults": "remove_defaults"},
-)
-KEYS = {"ca_certs": _TABLE, "ca-certs": _TABLE.with_(deprecated="write ca_certs")}
+KEYS = {
+    "ca_certs": Table(
+        "Certificates of authorities.",
+        keys={
+            "remove_defaults": Flag("Trust none of the distribution's own."),
+            "trusted": Many("Certificates in PEM form.", item=Text(lines=True), single=True),
+        },
+        aliases={"remove-defaults": "remove_defaults"},
+    )
+}
 
 
 def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Iterator[Change | Problem]:
     """A file a certificate, also where several were given in one piece, and one call of the program that reads them."""
     del metadata, config, past
-    wanted = handed.config.get("ca_certs", handed.config.get("ca-certs"))
+    wanted = handed.config.get("ca_certs")
     if not wanted:
         return
     families = (host.os_release.get("ID", ""), *host.os_release.get("ID_LIKE", "").split())

@@ -16,10 +16,10 @@ def pem(content: bytes) -> str:
     return f"{ca_certs.BEGIN}\n{base64.encodebytes(b'0' + content).decode()}{ca_certs.END}\n"
 
 
-def yaml(*certificates: str, more: str = "", key: str = "ca_certs") -> str:
+def yaml(*certificates: str, more: str = "") -> str:
     """Cloud-config with these certificates."""
     rows = ["  - |\n" + "".join(f"      {row}\n" for row in text.splitlines()) for text in certificates]
-    return f"{key}:\n{more}  trusted:\n" + "".join(rows)
+    return f"ca_certs:\n{more}  trusted:\n" + "".join(rows)
 
 
 def debian(root: Path, name: str = "debian") -> Path:
@@ -53,13 +53,10 @@ def test_without_the_distributions_own(tmp_path: Path) -> None:
 
 
 def test_old_spellings(tmp_path: Path) -> None:
-    """`ca-certs` and `remove-defaults` are taken with a warning each."""
-    answer = ask(ca_certs, debian(tmp_path), yaml(pem(b"one"), more="  remove-defaults: false\n", key="ca-certs"))
+    """`remove-defaults` is taken with a warning."""
+    answer = ask(ca_certs, debian(tmp_path), yaml(pem(b"one"), more="  remove-defaults: false\n"))
     assert len(answer.targets) == 2
-    assert answer.said == [
-        "warning: ca-certs: is deprecated (write ca_certs)",
-        "warning: ca-certs.remove-defaults: is deprecated (write remove_defaults)",
-    ]
+    assert answer.said == ["warning: ca_certs.remove-defaults: is deprecated (write remove_defaults)"]
 
 
 def test_other_distributions(tmp_path: Path) -> None:

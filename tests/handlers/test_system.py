@@ -170,3 +170,22 @@ growpart: {{mode: off}}
     other = seed("other", user_data=text, network=False, instance_id="i-2")
     done = machine.script(f"$OVFINIT apply --from {other} --stage local >&2; ls /data/more; umount /data/more /data")
     assert (done.code, done.out.split()) == (0, ["lost+found", "mine"]), done
+
+
+def test_a_platforms_seed(system: Path, tmp_path: Path, ovfinit: Callable[..., Result]) -> None:
+    """A seed that the platform gives goes to the kernel without anybody asking, and is never shown."""
+    drive = tmp_path / "drive/openstack/latest"
+    drive.mkdir(parents=True)
+    (drive / "meta_data.json").write_text(json.dumps({"uuid": "u-1", "random_seed": "c2VlZCBvZiBub3Zh"}))
+    words = ("--root", system, "--from", f"openstack:{tmp_path / 'drive'}")
+    planned = ovfinit("plan", *words, "--json").json["changes"]
+    assert [step["target"] for step in planned if step["handler"] == "random_seed"] == ["/dev/urandom"]
+    shown = ovfinit("plan", *words).out
+    assert "c2VlZCBvZiBub3Zh" not in shown
+    assert "seed of nova" not in shown
+
+
+def test_programs_are_short_in_a_plan(system: Path, seed: Callable[..., str], ovfinit: Callable[..., Result]) -> None:
+    """A plan shows what our own programs are given, and leaves their text to `--json`."""
+    words = ("--root", system, "--from", seed(user_data=CONFIG))
+    assert "sh -c '…' format /dev/vdb1 this ext4 data false" in ovfinit("plan", *words).out
