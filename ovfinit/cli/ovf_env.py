@@ -135,6 +135,7 @@ def _plain(environment: Environment, options: Namespace, wanted: str, made: Deli
 def _of_package(options: Namespace, output: Output, added: dict[str, str], adapters: Sequence[Adapter]) -> Environment:
     """Read the package, have its questions answered, and put the document together."""
     from .. import __version__
+    from ..formats.environment import PROPERTIES
     from ..image import answering
     from ..image.delivery import Environment
     from ..image.environment import Platform
@@ -160,6 +161,8 @@ def _of_package(options: Namespace, output: Output, added: dict[str, str], adapt
         )
         told = answering.tell(package, machine, values)
         output.warn(told.troubles)
+        if len(told.properties) > PROPERTIES:
+            output.warn([f"{len(told.properties)} properties are more than ovfinit itself reads ({PROPERTIES})"])
         files = _environment_files(opened, told)
     properties = {**told.properties, **added}
     platform = Platform(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # the scope of properties that stand in the envelope itself, as in the 0.9 draft
 ENVELOPE = ""
+MOST_TOLD = 200_000
 
 
 class Question(Record):
@@ -167,6 +168,8 @@ def tell(package: Package, machine: Machine, values: Mapping[str, Mapping[str, s
     for node in siblings:
         complete[node] = _expanded(values.get(node, {}), outer, troubles)
     parent = {**complete[ENVELOPE], **complete[ancestors[-1]]}
+    if len(siblings) * len(parent) > MOST_TOLD:
+        raise InputError(f"{len(siblings)} machines with {len(parent)} properties each are too much for an environment")
     others = (Member(node, {**parent, **complete[node]}) for node in siblings if node != machine.id)
     return Told(machine, {**parent, **complete[machine.id]}, tuple(others), tuple(dict.fromkeys(troubles)))
 

@@ -31,12 +31,12 @@ class TarMember(Member):
 
 
 class Archive(Store):
-    """A tar archive on a seekable stream, which it owns."""
+    """A tar archive on a seekable stream, which it owns, like the one that is `beneath` a decompressor."""
 
-    def __init__(self, stream: BinaryIO, where: str) -> None:
+    def __init__(self, stream: BinaryIO, where: str, beneath: BinaryIO | None = None) -> None:
         self.where = where
         self.trouble: str | None = None
-        self._stream = stream
+        self._stream, self._beneath = stream, beneath
         self._members = tuple(self._index())
         self._by_name: dict[str, TarMember] = {}
         for member in self._members:
@@ -46,6 +46,8 @@ class Archive(Store):
     def close(self) -> None:
         """See Store."""
         self._stream.close()
+        if self._beneath is not None:
+            self._beneath.close()
 
     def members(self) -> tuple[TarMember, ...]:
         """See Store; links, folders and devices too."""

@@ -138,14 +138,17 @@ class _Checks:
     def _rings(self) -> None:
         """Disks that are their own ancestors."""
         parents = {disk.id: disk.parent for disk in self._package.disks}
+        settled: set[str] = set()
         for disk in self._package.disks:
-            seen, current = {disk.id}, disk.parent
-            while current and current not in seen:
-                seen.add(current)
+            chain: dict[str, None] = {}
+            current: str | None = disk.id
+            while current and current not in settled and current not in chain:
+                chain[current] = None
                 current = parents.get(current)
-            if current == disk.id:
-                message = f"the disk {disk.id[:100]!r} is its own base, through parentRef"
+            if current in chain:
+                message = f"the disk {(current or '')[:100]!r} is its own base, through parentRef"
                 self._findings.error("disk-ring", message, self._place(disk.line), "remove a parentRef")
+            settled.update(chain)
 
     def networks(self) -> None:
         """Networks: names, and whether adapters use them."""

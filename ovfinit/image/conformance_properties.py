@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import substitution
 from .constraint import FOREIGN, base_type, constraint
+from .package import Collection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,15 +20,15 @@ SEPARATORS = ".:"
 
 def check(package: Package, findings: Findings) -> None:
     """Note what is wrong with the properties of every machine and collection."""
-    complete: dict[str, dict[str, str]] = {}
     top = [question for product in package.products for question in product.properties]
-    _scope(package, top, {}, findings)
+    # what is known inside a collection, its own ancestors' properties included
+    inside: dict[str, Mapping[str, str]] = {"": _scope(package, top, {}, findings)}
     for node in package.nodes:
+        outer = inside.get(node.parents[-1] if node.parents else "", {})
         questions = [question for product in node.products for question in product.properties]
-        outer: dict[str, str] = {}
-        for parent in node.parents:
-            outer.update(complete.get(parent, {}))
-        complete[node.id] = _scope(package, questions, outer, findings)
+        own = _scope(package, questions, outer, findings) if questions else {}
+        if isinstance(node, Collection):
+            inside[node.id] = {**outer, **own} if own else outer
 
 
 def _scope(
@@ -61,7 +62,7 @@ def _scope(
         else:
             message = f"the value of {trouble.name[:100]!r} names {trouble.detail[:100]!r}, which is no property here"
             findings.warning("dangling-property", message, place, "correct the name, or add the property")
-    return {**outer, **expanded}
+    return expanded
 
 
 def _habits(package: Package, questions: Sequence[Property], findings: Findings) -> None:

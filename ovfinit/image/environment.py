@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .answering import Member
 
 NAMESPACE = "http://schemas.dmtf.org/ovf/environment/1"
+# four times what ovfinit itself reads
+LIMIT = 16 * 1024 * 1024
 VMWARE = "http://www.vmware.com/schema/ovfenv"
 
 
@@ -59,6 +61,8 @@ def compose(
     if adapters:
         # the schema has sections of others behind all of its own
         lines += ["  <ve:EthernetAdapterSection>", *map(_adapter, adapters), "  </ve:EthernetAdapterSection>"]
+    if sum(map(len, lines)) > LIMIT:
+        raise InputError(f"the environment would have more than {LIMIT} bytes, and no guest reads that")
     return ("\n".join([*lines, "</Environment>"]) + "\n").encode()
 
 

@@ -41,12 +41,12 @@ class Findings:
 
     def add(self, severity: str, code: str, message: str, where: str, remedy: str | None = None) -> None:
         """Note a defect; the very same one is noted once."""
-        finding = Finding(severity, code, message, where, remedy)
-        if finding in self._known:
-            return
         if len(self._all) >= MOST:
             self.omitted += 1
             self.omitted_errors += severity == ERROR
+            return
+        finding = Finding(severity, code, message, where, remedy)
+        if finding in self._known:
             return
         self._known.add(finding)
         self._all.append(finding)

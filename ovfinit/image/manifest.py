@@ -51,7 +51,7 @@ def parse(data: bytes, where: str, findings: Findings) -> Manifest:
             message = "is spelled in a way that vCenter refuses"
             algorithm = digest.algorithm.upper()
             findings.warning(
-                "manifest-spelling", message, place, f"write {algorithm}({digest.name})= {digest.value[:8]}…"
+                "manifest-spelling", message, place, f"write {algorithm}({digest.name[:60]})= {digest.value[:8]}…"
             )
         found.append(digest)
     algorithms = sorted({digest.algorithm for digest in found})

@@ -10,6 +10,7 @@ from ..record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 # ResourceType of CIM_ResourceAllocationSettingData
 CPU, MEMORY, IDE, SCSI, ETHERNET, FLOPPY, CD, DVD, DISK = 3, 4, 5, 6, 10, 14, 15, 16, 17
@@ -366,10 +367,10 @@ class Package(Record):
         found: list[Machine | Collection] = []
         pending: list[Machine | Collection] = [self.root] if self.root is not None else []
         while pending:
-            node = pending.pop(0)
+            node = pending.pop()
             found.append(node)
             if isinstance(node, Collection):
-                pending = [*node.members, *pending]
+                pending.extend(reversed(node.members))
         return tuple(found)
 
     @property
@@ -380,8 +381,18 @@ class Package(Record):
 
     def file(self, file_id: str | None) -> File | None:
         """The file with that id."""
-        return next((file for file in self.files if file.id == file_id), None)
+        found: File | None = self._by_id("files").get(file_id)
+        return found
 
     def disk(self, disk_id: str | None) -> Disk | None:
         """The disk with that id."""
-        return next((disk for disk in self.disks if disk.id == disk_id), None)
+        found: Disk | None = self._by_id("disks").get(disk_id)
+        return found
+
+    def _by_id(self, field: str) -> dict[str | None, Any]:
+        """Files or disks by id, the first one of an id, made once: a hostile package has many of both."""
+        name = f"_{field}_by_id"
+        if name not in self.__dict__:
+            object.__setattr__(self, name, {one.id: one for one in reversed(getattr(self, field))})
+        index: dict[str | None, Any] = self.__dict__[name]
+        return index

@@ -105,6 +105,8 @@ class OpenPackage:
                         members += [self.store.find(file.href)] if number == 0 else []
                         break
                     members.append(member)
+                    if member is None:
+                        break
         except InputError as error:
             message = f"{file.href[:100]!r} {error.message}"
             raise InputError(message, where=where, remedy="name a file of the package") from error
@@ -122,11 +124,7 @@ class OpenPackage:
     def content(self, file: File) -> BinaryIO:
         """A file as a machine sees it: chunks put together, compression undone. Raises InputError as `parts`."""
         stream = self.stored(file)
-        if file.compression != "gzip":
-            return stream
-        import gzip
-
-        return gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[return-value]
+        return wrapping.gunzipped(stream) if file.compression == "gzip" else stream
 
     def _bundle(self, file: File) -> bytes | None:
         try:

@@ -75,6 +75,11 @@ class Session:
 
 
 def _reason(error: BaseException) -> str:
+    late = "no answer in time" if "imeout" in type(error).__name__ else "no connection"
+    return _system_words(error) or late
+
+
+def _system_words(error: BaseException) -> str | None:
     """What the operating system said, out of the layers around it; a library's own words would show the whole URL."""
     inner: BaseException | None = error
     for _ in range(10):
@@ -83,7 +88,7 @@ def _reason(error: BaseException) -> str:
         if inner is None:
             break
         inner = inner.__cause__ or inner.__context__
-    return "no answer in time" if "imeout" in type(error).__name__ else "no connection"
+    return None
 
 
 class RemoteFile(io.RawIOBase):
@@ -150,7 +155,8 @@ class RemoteFile(io.RawIOBase):
         try:
             data: bytes = self._answer.raw.read(most, decode_content=False)
         except (HTTPError, OSError) as error:
-            raise InputError(f"the connection broke: {_reason(error)}", where=shown(self._url)) from error
+            words = _system_words(error) or "before the end"
+            raise InputError(f"the connection broke: {words}", where=shown(self._url)) from error
         self._at += len(data)
         self._received += len(data)
         spent = time.monotonic() - self._began

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LONGEST = 64 * 1024
+# of all values together
+MOST = 16 * 1024 * 1024
 DEPTH = 64
 CYCLE, UNKNOWN, TOO_LARGE = "cycle", "unknown", "too-large"
 
@@ -59,6 +61,7 @@ class _Expansion:
     def __init__(self, values: Mapping[str, str], outer: Mapping[str, str]) -> None:
         self._values, self._outer = values, outer
         self._done: dict[str, str] = {}
+        self._size = 0
         self.troubles: list[Trouble] = []
 
     def value(self, name: str, chain: tuple[str, ...]) -> str:
@@ -76,9 +79,10 @@ class _Expansion:
             parts.append(piece)
             size += len(piece)
             at = end + 1
-            if size > LONGEST:
+            if size > LONGEST or self._size + size > MOST:
                 self.troubles.append(Trouble(TOO_LARGE, owner, f"{LONGEST} characters"))
                 return text
+        self._size += size
         return "".join(parts) + text[at:]
 
     def _one(self, wanted: str, written: str, owner: str, chain: tuple[str, ...]) -> str:

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .diskformat import DiskFormat
+    from .finding import Findings
     from .manifest import Digest
     from .package import Disk, File
     from .reading import OpenPackage
@@ -89,30 +91,42 @@ class _References:
 
 
 def _formats(opened: OpenPackage, present: dict[str, list[Member]]) -> None:
+    """The format of each disk's file, of which a few KiB are read once."""
+    known: dict[str, DiskFormat | None] = {}
     for disk in opened.package.disks:
         file = opened.package.file(disk.file)
         if file is None or file.id not in present or file.compression not in ("", "gzip"):
             continue
         where = f"{opened.package.path}:{disk.line}"
-        try:
-            with opened.content(file) as stream:
-                head = b""
-                while len(head) < diskformat.HEAD and (more := stream.read(diskformat.HEAD - len(head))):
-                    head += more
-        except Exception as error:
-            # a damaged compression raises whatever its decompressor does
-            message = f"{file.href[:100]!r} cannot be read: {getattr(error, 'strerror', None) or error}"
-            opened.findings.error("disk-unreadable", message, where, "get the file again")
-            continue
-        _judge_format(opened, disk, file, head, where)
+        if file.id not in known:
+            known[file.id] = _format(opened, file, where)
+        found = known[file.id]
+        if found is not None:
+            _judge_format(opened.findings, disk, file, found, where)
 
 
-def _judge_format(opened: OpenPackage, disk: Disk, file: File, head: bytes, where: str) -> None:
-    findings = opened.findings
-    found, wanted = diskformat.detect(head), diskformat.declared(disk.format)
+def _format(opened: OpenPackage, file: File, where: str) -> DiskFormat | None:
+    """What a file is; None, and a finding, if it cannot be read or is empty."""
+    try:
+        with opened.content(file) as stream:
+            head = b""
+            while len(head) < diskformat.HEAD and (more := stream.read(diskformat.HEAD - len(head))):
+                head += more
+    except Exception as error:
+        # a damaged compression raises whatever its decompressor does
+        message = f"{file.href[:100]!r} cannot be read: {getattr(error, 'strerror', None) or error}"
+        opened.findings.error("disk-unreadable", message, where, "get the file again")
+        return None
     if not head:
-        findings.error("disk-empty", f"{file.href[:100]!r} is empty, so that there is no disk", where, "get it again")
-    elif found.name == "gzip":
+        message = f"{file.href[:100]!r} is empty, so that there is no disk"
+        opened.findings.error("disk-empty", message, where, "get it again")
+        return None
+    return diskformat.detect(head)
+
+
+def _judge_format(findings: Findings, disk: Disk, file: File, found: DiskFormat, where: str) -> None:
+    wanted = diskformat.declared(disk.format)
+    if found.name == "gzip":
         message = f"{file.href[:100]!r} is compressed with gzip and the References do not say so"
         findings.error("disk-compression", message, where, 'write ovf:compression="gzip" at its File')
     elif wanted is not None and found.name != wanted and not (found.name == "raw" and wanted in ("vhd", "iso")):

@@ -38,18 +38,26 @@ def archive(stream: BinaryIO, where: str, head: bytes) -> Store | None:
         remedy = "decompress it with unzstd first"
         raise InputError("is compressed with Zstandard, which Python cannot undo", where=where, remedy=remedy)
     if head.startswith((GZIP, BZIP2, XZ)):
-        return Archive(_decompressed(stream, head), where)
+        return Archive(_decompressed(stream, head), where, beneath=stream)
     if len(head) == 512 and where.lower().endswith((".ova", ".tar")):
         # a tar without a mark, from before POSIX
         return Archive(stream, where)
     return None
 
 
+def gunzipped(stream: BinaryIO) -> BinaryIO:
+    """What is in a gzip stream; closing it closes the stream beneath."""
+    import gzip
+
+    file = gzip.GzipFile(fileobj=stream, mode="rb")
+    # what GzipFile closes with itself, if it has opened it
+    file.myfileobj = stream  # type: ignore[assignment]
+    return file  # type: ignore[return-value]
+
+
 def _decompressed(stream: BinaryIO, head: bytes) -> BinaryIO:
     if head.startswith(GZIP):
-        import gzip
-
-        return gzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[return-value]
+        return gunzipped(stream)
     if head.startswith(XZ):
         import lzma
 

@@ -94,9 +94,9 @@ def parse(data: bytes, where: str, findings: Findings) -> Element:
             findings.error("xml-encoding", message, f"{where}:1", "declare the encoding that it is really in")
             reader, code = other, 0
     for prefix, line in reader.undeclared.items():
-        message = f"the prefix {prefix!r} is never declared, so that XML parsers refuse the document"
+        message = f"the prefix {prefix[:60]!r} is never declared, so that XML parsers refuse the document"
         known = CUSTOMARY.get(prefix)
-        remedy = f'add xmlns:{prefix}="{known}" to the root' if known else f"declare xmlns:{prefix}"
+        remedy = f'add xmlns:{prefix}="{known}" to the root' if known else f"declare xmlns:{prefix[:60]}"
         findings.error("xml-prefix", message, f"{where}:{line}", remedy)
     if reader.root is None or not code:
         if reader.root is None:
