@@ -7,6 +7,7 @@ Formats: Nova's user guide, "Metadata" (meta_data.json, network_data.json, user_
 from __future__ import annotations
 
 from ..errors import SourceInvalid
+from ..jsontext import loads
 from ..model import Metadata, Problem, Secret
 
 TYPE_CHECKING = False
@@ -77,13 +78,10 @@ class _Document:
         body = self._files.get(name)
         if body is None or not body.strip():
             return {}
-        import json
-
         try:
-            document = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            place = f":{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-            raise SourceInvalid("is not JSON", where=f"{self._where(name)}{place}") from error
+            document = loads(body)
+        except ValueError as error:
+            raise SourceInvalid("is not JSON", where=f"{self._where(name)}{_place(body)}") from error
         if not isinstance(document, dict):
             raise SourceInvalid("must be a JSON object", where=self._where(name))
         return document
@@ -195,3 +193,16 @@ class _Document:
             return None
         self._origins["network"] = where
         return {"network-interfaces": content.decode("utf-8", "replace")}
+
+
+def _place(body: bytes) -> str:
+    """`:LINE:COLUMN` of what is no JSON, as far as the costlier package can tell."""
+    import json
+
+    try:
+        json.loads(body)
+    except json.JSONDecodeError as error:
+        return f":{error.lineno}:{error.colno}"
+    except (ValueError, RecursionError):
+        pass
+    return ""

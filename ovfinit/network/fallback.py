@@ -10,16 +10,19 @@ import os
 
 from .. import atomic
 from .interfaces import OURS
+from .ranking import FIRST_METRIC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from ..config import Config
     from ..host import Host, Interface
     from .ordered import Wanted
 
-NETWORKD = "/run/systemd/network/95-ovfinit-first-boot.network"
+# the lowest precedence: whatever else matches an interface comes first
+NETWORKD = "/run/systemd/network/95-ovfinit-first-boot{}.network"
 IFUPDOWN = "/run/network/interfaces.d/50-ovfinit-first-boot"
 NETPLAN_FOLDERS = ("/etc/netplan", "/run/netplan", "/usr/lib/netplan", "/lib/netplan")
 NETWORKD_FOLDERS = ("/etc/systemd/network", "/run/systemd/network", "/usr/local/lib/systemd/network")
@@ -34,10 +37,13 @@ def bring_up(host: Host, config: Config) -> str | None:
 
     networkd and ifupdown read it when they start, after us. What we wrote for good on an earlier boot does not count:
     it may be a clone's, and of adapters that are not here; where it fits it goes before this. NetworkManager needs
-    nothing, it asks DHCP by itself. A network that was ordered in ovfinit.yaml or on the kernel command line opens the
-    way in place of DHCP, where networkd runs. Raises OSError.
+    nothing, it asks DHCP by itself. networkd asks on all interfaces at once, and the best one's route counts first:
+    nobody knows yet which of them leads to a metadata service. If there is none, its driver may come late: whatever
+    appears asks. A network that was ordered in ovfinit.yaml or on the kernel command line opens the way in place of
+    DHCP, where networkd runs. Raises OSError.
     """
     from .choose import IFUPDOWN as USES_IFUPDOWN
+    from .choose import NETWORKD as USES_NETWORKD
     from .choose import choose, enabled
     from .ordered import given
 
@@ -46,20 +52,34 @@ def bring_up(host: Host, config: Config) -> str | None:
     ordered = given(config, host, [])
     if ordered is not None:
         return _as_ordered(host, ordered) if enabled(host, "systemd-networkd") else None
-    best = best_interface(host)
+    names = [interface.name for interface in ranked(host)]
     renderer = choose(host, config.network.renderer)
-    if best is None or configured(host, renderer):
+    if configured(host, renderer):
         return None
     if renderer == USES_IFUPDOWN:
-        if best.name in (host.text(OURS) or "").split():
+        # one after the other, and each that nobody answers holds the others up
+        names = names[:1]
+        if not names or names[0] in (host.text(OURS) or "").split():
             return None
-        _write(host, IFUPDOWN, f"auto {best.name}\niface {best.name} inet dhcp\n")
-    elif enabled(host, "systemd-networkd"):
-        # the lowest precedence: whatever else matches this interface comes first
-        _write(host, NETWORKD, f"[Match]\nName={best.name}\n\n[Network]\nDHCP=yes\n")
+        _write(host, IFUPDOWN, f"auto {names[0]}\niface {names[0]} inet dhcp\n")
+    elif renderer == USES_NETWORKD or enabled(host, "systemd-networkd"):
+        _ask_everywhere(host, names)
     else:
         return None
-    return f"DHCP on {best.name}, until the metadata says more"
+    return f"DHCP on {', '.join(names) or 'whatever adapter appears'}, until the metadata says more"
+
+
+def _ask_everywhere(host: Host, names: Sequence[str]) -> None:
+    if not names:
+        _write(host, NETWORKD.format(""), "[Match]\nName=e*\nType=ether\n\n[Network]\nDHCP=yes\n")
+    for place, name in enumerate(names):
+        text = f"[Match]\nName={name}\n\n[Network]\nDHCP=yes\n"
+        if len(names) > 1:
+            metric = f"RouteMetric={FIRST_METRIC * (place + 1)}\n"
+            text += f"\n[DHCPv4]\n{metric}\n[IPv6AcceptRA]\n{metric}"
+            # a wire that leads nowhere keeps nobody waiting
+            text += "\n[Link]\nRequiredForOnline=no\n" if place else ""
+        _write(host, NETWORKD.format(f"-{name}"), text)
 
 
 def _as_ordered(host: Host, ordered: Wanted) -> str | None:
@@ -99,9 +119,13 @@ def configured(host: Host, renderer: str) -> bool:
 
 
 def best_interface(host: Host) -> Interface | None:
+    """The first of `ranked`, None if there is no interface."""
+    return next(iter(ranked(host)), None)
+
+
+def ranked(host: Host) -> list[Interface]:
     """A cloud's paravirtual interface before others, one with a carrier before one without, then by name and number."""
-    ranked = sorted(host.interfaces(), key=lambda one: (one.driver not in VIRTUAL, not one.up, _natural(one.name)))
-    return ranked[0] if ranked else None
+    return sorted(host.interfaces(), key=lambda one: (one.driver not in VIRTUAL, not one.up, _natural(one.name)))
 
 
 def _natural(name: str) -> tuple[str, int, str]:

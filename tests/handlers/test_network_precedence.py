@@ -281,8 +281,30 @@ def test_a_clone_opens_its_way_although_a_file_is_there(tmp_path: Path) -> None:
     unit.symlink_to("/lib/systemd/system/systemd-networkd.service")
     host = Host(str(tmp_path))
     assert bring_up(host, Config()) == "DHCP on eth0, until the metadata says more"
-    first = tmp_path / "run/systemd/network/95-ovfinit-first-boot.network"
+    first = tmp_path / "run/systemd/network/95-ovfinit-first-boot-eth0.network"
     assert first.read_text() == "[Match]\nName=eth0\n\n[Network]\nDHCP=yes\n"
+
+
+def test_all_adapters_are_asked_at_once(tmp_path: Path) -> None:
+    """Before anybody knows which adapter leads to the metadata, all ask, the best one's route first (issue 6618)."""
+    for name, driver in (("ens6", "ena"), ("ens5", "ena"), ("eth0", "e1000")):
+        add_nic(tmp_path, name, f"52:54:00:00:00:0{name[-1]}", driver)
+    host = Host(str(tmp_path))
+    assert bring_up(host, Config()) == "DHCP on ens5, ens6, eth0, until the metadata says more"
+    folder = tmp_path / "run/systemd/network"
+    texts = {file.name.removeprefix("95-ovfinit-first-boot-"): file.read_text() for file in folder.iterdir()}
+    assert sorted(texts) == ["ens5.network", "ens6.network", "eth0.network"]
+    assert all("DHCP=yes" in text for text in texts.values())
+    assert ["RouteMetric=100" in texts["ens5.network"], "RouteMetric=200" in texts["ens6.network"]] == [True, True]
+    assert ["RequiredForOnline=no" in texts[name] for name in sorted(texts)] == [False, True, True]
+
+
+def test_an_adapter_whose_driver_comes_late(tmp_path: Path) -> None:
+    """Where there is no adapter yet, the one that appears is configured all the same (cloud-init issue 6697)."""
+    host = Host(str(tmp_path))
+    assert bring_up(host, Config()) == "DHCP on whatever adapter appears, until the metadata says more"
+    written = (tmp_path / "run/systemd/network/95-ovfinit-first-boot.network").read_text()
+    assert written == "[Match]\nName=e*\nType=ether\n\n[Network]\nDHCP=yes\n"
 
 
 def test_an_ordered_network_opens_the_way(tmp_path: Path) -> None:
