@@ -8,7 +8,7 @@ from __future__ import annotations
 
 ALWAYS = ("growth", "hostname", "network", "ssh_keys", "users", "scripts")
 # duties that do not wait for user data that is yet to be fetched: those that bring up the network
-EARLY = ("growth", "hostname", "network", "ssh_keys")
+EARLY = ("hostname", "network", "ssh_keys")
 # the order in which duties are planned and applied within a stage
 ORDER = (
     *("growth", "disks", "mounts", "hostname", "resolv_conf", "network", "ssh_keys"),

@@ -69,6 +69,10 @@ def _file(text: str) -> str | None:
     return f"must be a file name of letters, digits, _ . and -, in {sources.FOLDER}"
 
 
+def _armored(text: str) -> str | None:
+    return None if KEY_BEGIN in text else f"is not an OpenPGP public key: it has no {KEY_BEGIN}"
+
+
 def _key_id(text: str) -> str | None:
     digits = "".join(text.split()).removeprefix("0x").lower()
     good = digits and set(digits) <= set("0123456789abcdef") and 8 <= len(digits) <= 40
@@ -80,7 +84,7 @@ def _server(text: str) -> str | None:
 
 
 _KEY: dict[str, Any] = {
-    "key": Text("An OpenPGP public key, ASCII-armored.", lines=True),
+    "key": Text("An OpenPGP public key, ASCII-armored.", lines=True, check=_armored),
     "keyid": Text("The fingerprint of a key to fetch from a keyserver; needs gpg.", check=_key_id),
     "keyserver": Text(f"Where to fetch it, {KEYSERVER} by default.", check=_server),
 }
@@ -237,9 +241,6 @@ def _key(name: str, entry: Mapping[str, Any], folder: str, host: Host) -> Iterat
     """The key as a file of its own, given or fetched."""
     path = f"{folder}/ovfinit-{_stem(name)}.asc"
     if "key" in entry:
-        if KEY_BEGIN not in entry["key"]:
-            yield Problem(f"apt.{name}.key", f"is not an OpenPGP public key: it has no {KEY_BEGIN}")
-            return
         yield WriteFile(NAME, path, content=f"{entry['key'].strip()}\n".encode())
     elif "keyid" in entry:
         if host.live and host.tool("gpg") is None:

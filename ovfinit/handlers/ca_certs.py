@@ -31,12 +31,19 @@ _PLACES = {
     "suse": ("/etc/pki/trust/anchors", "update-ca-certificates"),
     "arch": ("/etc/ca-certificates/trust-source/anchors", "update-ca-trust"),
 }
+
+
+def _judge(text: str) -> str | None:
+    found = list(_certificates(text))
+    return None if found and None not in found else "is not a certificate in PEM form"
+
+
 KEYS = {
     "ca_certs": Table(
         "Certificates of authorities.",
         keys={
             "remove_defaults": Flag("Trust none of the distribution's own."),
-            "trusted": Many("Certificates in PEM form.", item=Text(lines=True), single=True),
+            "trusted": Many("Certificates in PEM form.", item=Text(lines=True, check=_judge), single=True),
         },
         aliases={"remove-defaults": "remove_defaults"},
     )
@@ -52,16 +59,13 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     families = (host.os_release.get("ID", ""), *host.os_release.get("ID_LIKE", "").split())
     family = next((name for name in families if name in _PLACES), "debian")
     folder, program = _PLACES[family]
-    certificates: list[str] = []
-    for index, text in enumerate(wanted.get("trusted", ())):
-        found = list(_certificates(text))
-        if not found or None in found:
-            yield Problem(f"ca_certs.trusted[{index}]", "is not a certificate in PEM form")
-        certificates += [one for one in found if one is not None and one not in certificates]
+    # each once, also of those that were given in one piece
+    given = (one for text in wanted.get("trusted", ()) for one in _certificates(text) if one)
+    certificates = list(dict.fromkeys(given))
     for number, certificate in enumerate(certificates, 1):
         yield WriteFile(NAME, f"{folder}/ovfinit-{number}.crt", NETWORK, content=certificate.encode())
     none = wanted.get("remove_defaults", False)
-    if none and wanted.get("trusted") and not certificates:
+    if none and "trusted" in wanted and not certificates:
         yield Problem("ca_certs.remove_defaults", "is not done: nobody at all would be trusted then")
         return
     if none and family in ("debian", "alpine"):
