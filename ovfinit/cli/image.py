@@ -24,6 +24,7 @@ DESCRIPTION = {
 VERBS = {
     "create": ("image_create", "an OVF package of any disk, asking the agent's questions"),
     "unbundle": ("image_unbundle", "the image out of an EC2/UEC bundle"),
+    "capture": ("image_capture", "a running instance, or a disk, as an OVF package"),
     "publish": ("image_publish", "a bundle registered with EC2 or Eucalyptus, an OVA imported"),
     "download": ("image_publish", "a bundle fetched from a cloud"),
     "bake": ("image_bake", "the agent put into a tree or disk image, offline"),
@@ -58,7 +59,7 @@ def surroundings(output: Output, beside: str) -> Iterator[tuple[Meter, str]]:
 
 
 def loading(options: Namespace, output: Output, meter: Meter, scratch: str) -> Loading:
-    """What reading an image needs, from the options that `source_arguments` defines."""
+    """What reading an image needs, from the options that the verb has."""
     from ..image.loading import Loading
 
     return Loading(
@@ -66,11 +67,12 @@ def loading(options: Namespace, output: Output, meter: Meter, scratch: str) -> L
         warn=lambda text: _warn(output, meter, text),
         advance=meter.advance,
         expect=meter.expect,
-        private_key=options.privatekey,
-        certificate=options.cert,
-        machine=options.machine,
-        option=options.deployment_option,
-        check=not options.skip_digests,
+        # not every verb reads packages and bundles
+        private_key=getattr(options, "privatekey", None),
+        certificate=getattr(options, "cert", None),
+        machine=getattr(options, "machine", None),
+        option=getattr(options, "deployment_option", None),
+        check=not getattr(options, "skip_digests", False),
     )
 
 

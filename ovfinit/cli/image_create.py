@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from .image import loading, source_arguments, surroundings
+from .image import loading, surroundings
 from .output import Output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
 
     from ..image.appliance import Appliance
     from ..image.inside import Facts
@@ -28,20 +29,25 @@ def arguments(name: str, parser: ArgumentParser) -> None:
     """Options of this command."""
     del name
     parser.add_argument("disks", nargs="+", metavar="DISK", help="raw, qcow2, vmdk, vdi, vhd or vhdx")
+    create_arguments(parser)
+
+
+def create_arguments(parser: ArgumentParser) -> None:
+    """Options about a new package."""
     parser.add_argument(
         "-o", "--output", required=True, metavar="DST", help="app.ova, app.ovf, or a folder with a / behind"
     )
     parser.add_argument("--spec", metavar="FILE", help="all of what follows in YAML; options go before it")
-    machine = parser.add_argument_group("the machine")
-    machine.add_argument("--name", metavar="NAME", help="of the machine and its files (the output's)")
-    machine.add_argument("--memory", metavar="SIZE", help="such as 2G or 512 MiB (1 GiB)")
-    machine.add_argument("--cpus", type=int, metavar="N", help="virtual CPUs (1)")
-    machine.add_argument("--firmware", choices=("bios", "efi"), help="what it boots with, if the disk does not tell")
-    machine.add_argument("--controller", choices=("scsi", "sata", "ide", "virtio"), help="of the disks (scsi)")
-    machine.add_argument(
+    hardware = parser.add_argument_group("the machine")
+    hardware.add_argument("--name", metavar="NAME", help="of the machine and its files (the output's)")
+    hardware.add_argument("--memory", metavar="SIZE", help="such as 2G or 512 MiB (1 GiB)")
+    hardware.add_argument("--cpus", type=int, metavar="N", help="virtual CPUs (1)")
+    hardware.add_argument("--firmware", choices=("bios", "efi"), help="what it boots with, if the disk does not tell")
+    hardware.add_argument("--controller", choices=("scsi", "sata", "ide", "virtio"), help="of the disks (scsi)")
+    hardware.add_argument(
         "--network", action="append", metavar="NAME", help="an adapter on this network; may be repeated"
     )
-    machine.add_argument("--adapter", metavar="MODEL", help="e1000, e1000e, vmxnet3, virtio or pcnet32 (e1000)")
+    hardware.add_argument("--adapter", metavar="MODEL", help="e1000, e1000e, vmxnet3, virtio or pcnet32 (e1000)")
     package = parser.add_argument_group("the package")
     package.add_argument("--product", metavar="TEXT", help="the product's name")
     package.add_argument("--product-version", metavar="TEXT", help="its version")
@@ -62,17 +68,16 @@ def arguments(name: str, parser: ArgumentParser) -> None:
     package.add_argument("--disk-format", choices=("vmdk", "qcow2", "raw", "vpc"), help="of the disks (vmdk)")
     package.add_argument("--algorithm", choices=("sha256", "sha1", "sha512"), default="sha256", help="of the manifest")
     package.add_argument("--force", action="store_true", help="replace what is at DST")
-    source_arguments(parser)
+    package.add_argument("--from-format", metavar="KIND", help="what the disks are, if their content does not tell")
 
 
 def run(name: str, options: Namespace) -> int:
     """Run this command."""
     del name
-    from ..image import convert, spec
+    from ..image import convert
     from ..image.target import Target
 
     output = Output(options)
-    told = spec.read(options.spec) if options.spec else spec.Spec()
     kind = "ovf" if options.output.endswith("/") else convert.kind_of(options.output)
     if kind not in ("ovf", "ova"):
         raise UsageError(
@@ -81,27 +86,30 @@ def run(name: str, options: Namespace) -> int:
     target = Target(
         options.output, kind, replace=options.force, disk_kind=options.disk_format, algorithm=options.algorithm
     )
-    options.privatekey = options.cert = None
     with surroundings(output, options.output) as (meter, scratch):
         load = loading(options, output, meter, scratch)
-        machine = _machine(options, told)
-        made = convert.save(machine, target, load)
+        package = machine(options, options.disks, options.from_format)
+        made = convert.save(package, target, load)
     if output.json:
-        names = [question.name for product in machine.products for question in product.properties]
+        names = [question.name for product in package.products for question in product.properties]
         output.document({"version": 1, "files": made, "properties": names, "warnings": output.warnings})
     output.say("\n".join(made))
     return output.code()
 
 
-def _machine(options: Namespace, told: Spec) -> Appliance:
-    """The machine as the disk, the specification and the options make it, later ones going before earlier ones."""
+def machine(options: Namespace, disks: Sequence[str], kind: str | None) -> Appliance:
+    """The machine as the disks, the specification and the options make it, later ones going before earlier ones.
+
+    Raises UsageError and InputError, the latter with line and column in the specification.
+    """
     import os
 
     from ..image import inside, spec
     from ..image import loading as reading
     from ..image.appliance import ADAPTER_MODELS, MEMORY, Adapter
 
-    parts = [reading.bare(path, options.from_format) for path in options.disks]
+    told = spec.read(options.spec) if options.spec else spec.Spec()
+    parts = [reading.bare(path, kind) for path in disks]
     first = parts[0].drives[0].image
     assert first is not None
     facts = inside.look(first)

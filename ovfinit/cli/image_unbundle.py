@@ -35,7 +35,6 @@ def run(name: str, options: Namespace) -> int:
     output = Output(options)
     path = reading.manifest_at(options.manifest)
     target = options.output or reading.image_name(path)
-    options.machine = options.deployment_option = None
     with surroundings(output, target) as (meter, scratch), Result(target, replace=options.force) as result:
         load = loading(options, output, meter, scratch)
         reading.unbundle(path, result.candidate, load)

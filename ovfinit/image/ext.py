@@ -23,6 +23,8 @@ _MAGIC = 0xEF53
 _ROOT = 2
 _EXTENTS, _INLINE, _ENCRYPTED = 0x80000, 0x10000000, 0x800
 _64BIT, _META_BG = 0x80, 0x10
+# the bitmap of a group was never written (EXT4_BG_BLOCK_UNINIT)
+_UNINITIALIZED = 2
 MOST_LINKS = 16
 LARGEST = 1 << 30
 _PIECE = 1 << 20
@@ -64,6 +66,13 @@ class Ext:
         self._descriptor = struct.unpack_from("<H", raw, 254)[0] if incompatible & _64BIT else 32
         if self._descriptor < 32 or incompatible & _META_BG:
             raise InputError("has a layout of block groups that is not known here", where=blocks.name)
+        high = struct.unpack_from("<I", raw, 336)[0] if incompatible & _64BIT else 0
+        self._count: int = high << 32 | struct.unpack_from("<I", raw, 4)[0]
+        self._group_blocks: int = struct.unpack_from("<I", raw, 32)[0]
+        self._reserved: int = struct.unpack_from("<H", raw, 206)[0]
+        self._table = -(-self._per_group * self._inode_size // self._block)
+        if not self._group_blocks:
+            raise InputError("has a damaged superblock", where=blocks.name)
         self.label = raw[120:136].split(b"\0")[0].decode("utf-8", "replace")
         digits = raw[104:120].hex()
         self.uuid = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
@@ -92,6 +101,48 @@ class Ext:
         if node.size > limit:
             raise InputError(f"{path} is larger than {limit} bytes", where=self._blocks.name)
         return self._content(node)
+
+    @property
+    def end(self) -> int:
+        """Where the file system ends, in bytes; what lies behind it is not its own."""
+        return min(self._count * int(self._block), self._blocks.size)
+
+    def in_use(self) -> Iterator[tuple[int, int]]:
+        """(offset, length) of blocks that hold something, by the bitmaps of all groups; some may come twice."""
+        if self._first:
+            yield 0, self._first * self._block
+        groups = -(-(self._count - self._first) // self._group_blocks)
+        for group in range(groups):
+            descriptor = self._blocks.read((self._first + 1) * self._block + group * self._descriptor, self._descriptor)
+            start = self._first + group * self._group_blocks
+            count = min(self._group_blocks, self._count - start)
+            if struct.unpack_from("<H", descriptor, 18)[0] & _UNINITIALIZED:
+                # nothing is in use but copies of superblock and descriptors, and the group's own tables
+                copies = 1 + -(-groups * self._descriptor // self._block) + self._reserved
+                yield start * self._block, min(copies, count) * self._block
+                for number, length in ((0, 1), (4, 1), (8, self._table)):
+                    yield self._place(descriptor, number) * self._block, length * self._block
+            else:
+                bitmap = self._blocks.read(self._place(descriptor, 0) * self._block, self._block)
+                yield from self._bits(bitmap, start, count)
+
+    def _place(self, descriptor: bytes, at: int) -> int:
+        """A block number of a group descriptor: of its bitmap (0), its inodes' bitmap (4), its table of inodes (8)."""
+        low = int.from_bytes(descriptor[at : at + 4], "little")
+        return low if self._descriptor < 64 else low | int.from_bytes(descriptor[at + 32 : at + 36], "little") << 32
+
+    def _bits(self, bitmap: bytes, start: int, count: int) -> Iterator[tuple[int, int]]:
+        """Runs of ones of a bitmap, its lowest bit first."""
+        bits = int.from_bytes(bitmap[: -(-count // 8)], "little") & (1 << count) - 1
+        at = 0
+        while bits:
+            zeros = (bits & -bits).bit_length() - 1
+            bits >>= zeros
+            at += zeros
+            ones = (~bits & bits + 1).bit_length() - 1
+            yield (start + at) * self._block, ones * self._block
+            bits >>= ones
+            at += ones
 
     def _find(self, path: str) -> Node | None:
         """What is at a path, links followed inside the file system."""
@@ -132,9 +183,7 @@ class Ext:
         group, index = divmod(number - 1, self._per_group)
         at = (self._first + 1) * self._block + group * self._descriptor
         descriptor = self._blocks.read(at, self._descriptor)
-        table = struct.unpack_from("<I", descriptor, 8)[0]
-        if self._descriptor >= 64:
-            table |= struct.unpack_from("<I", descriptor, 40)[0] << 32
+        table = self._place(descriptor, 8)
         raw = self._blocks.read(table * self._block + index * self._inode_size, 128)
         size = struct.unpack_from("<I", raw, 4)[0] | struct.unpack_from("<I", raw, 108)[0] << 32
         mode, flags = struct.unpack_from("<H", raw, 0)[0], struct.unpack_from("<I", raw, 32)[0]
