@@ -17,7 +17,7 @@ from .userdata import collect, withheld
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from .config import Config
@@ -196,6 +196,7 @@ class Boot:
             tuple(plan.handed.wanting),
             tuple(target for outcome in outcomes for target in outcome.changed),
             tuple(error for outcome in outcomes for error in outcome.errors),
+            plan.handed.config,
         )
 
     def _running(self, script: str) -> None:
@@ -267,7 +268,7 @@ class Boot:
 class Report(Record):
     """What a run did: `more` is to come in the stages `left`, of which `wanting` are URLs to be read.
 
-    `changed` are the targets, `failed` what was not done.
+    `changed` are the targets, `failed` what was not done, `asked` is the cloud-config.
     """
 
     metadata: Metadata
@@ -277,3 +278,4 @@ class Report(Record):
     wanting: Sequence[str] = ()
     changed: Sequence[str] = ()
     failed: Sequence[OvfinitError] = ()
+    asked: Mapping[str, Any] = {}

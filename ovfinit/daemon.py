@@ -24,8 +24,9 @@ from .system.systemd import APPLIED, ERROR, FAILED, INFO, NO_SOURCE, READY, WARN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import FrameType
+    from typing import Any
 
     from .chain import Probe
 
@@ -73,6 +74,7 @@ class Daemon:
         self.wanting = False
         # there is no network yet, so nothing is fetched
         agent.online = False
+        self.asked: Mapping[str, Any] = {}
 
     def run(self) -> int:
         """The stages, in order."""
@@ -189,6 +191,7 @@ class Daemon:
         except StateError as error:
             self._failed(error)
             return ()
+        self.asked = report.asked
         failed = [error for entry in report.status["handlers"].values() for error in entry["errors"]]
         for entry in failed:
             self.code = 1
@@ -221,14 +224,14 @@ class Daemon:
     def _closing(self) -> None:
         if not self.host.live:
             return
-        from .system.console import fingerprints, say
+        from .system.console import host_keys, say
 
         known = status.read(self.host)
         name = (self.host.text("/etc/hostname") or "").strip() or "this machine"
         state = known["status"]
         line = f"{name}: {state}" + (f", instance {known['instance_id']}" if known.get("instance_id") else "")
         changed = {name for name, entry in known.get("handlers", {}).items() if entry["changed"]}
-        say([*(fingerprints(self.host) if "ssh_keys" in changed else ()), line])
+        say([*(host_keys(self.host, self.asked) if "ssh_keys" in changed else ()), line])
         journal(line, READY, INFO)
         notify(f"STATUS={line}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..changes import AuthorizeKeys
 from ..errors import OvfinitError
+from ..fingerprint import KEY_TYPES
 from ..model import Problem
 from .roster import Person, texts
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ..model import Metadata
     from .roster import Roster
 
-KEY_TYPES = ("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")
 CLOSED = (
     'no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo '
     '\'Please login as the user \\"$USER\\" rather than the user \\"$DISABLE_USER\\".\';echo;sleep 10;exit 142"'

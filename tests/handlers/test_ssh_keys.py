@@ -14,8 +14,8 @@ from scratch import KEY
 
 from ovfinit.changes import FINAL, LOCAL, Announce, Call, Change, MakeHostKey, RemoveFile, WriteFile
 from ovfinit.config import Config, SshConfig, UserConfig
+from ovfinit.fingerprint import fingerprint
 from ovfinit.handlers import ssh_keys
-from ovfinit.handlers.fingerprints import fingerprint
 from ovfinit.host import Host
 from ovfinit.model import Metadata, Problem
 from ovfinit.state import Past
