@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..accounts import possible_name
-from ..changes import FINAL, NETWORK, FetchFile, MakeFolder, WriteFile
+from ..changes import FINAL, FetchFile, MakeFolder, WriteFile
 from ..errors import InputError, OvfinitError
 from ..model import Problem
 from ..record import Record
@@ -11,6 +11,7 @@ from ..userdata.content import decompress, unwrap
 from ..userdata.reading import UNFIT
 from ..userdata.schema import Data, Flag, Hidden, Many, Named, Table, Text
 from ..userdata.shapes import Mode
+from . import roster
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     people = names(metadata, config, host, handed)
     for file in wanted(handed):
         if not file.entry.get("defer") and not people.concern(file):
-            yield from write(NAME, host, file, FINAL if file.last else NETWORK, people.homes)
+            yield from write(NAME, host, file, FINAL if file.last else roster.stage(handed), people.homes)
 
 
 def wanted(handed: UserData) -> Iterator[Wanted]:
@@ -171,7 +172,6 @@ class People(Record):
 
 def names(metadata: Metadata, config: Config, host: Host, handed: UserData) -> People:
     """The same whether or not they are there yet."""
-    from . import roster
     from .users import group_members
 
     try:

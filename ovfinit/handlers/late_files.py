@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..changes import FINAL, NETWORK
-from . import files
+from ..changes import FINAL
+from . import files, roster
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,4 +26,4 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     people = files.names(metadata, config, host, handed)
     for file in files.wanted(handed):
         if file.entry.get("defer") or people.concern(file):
-            yield from files.write(NAME, host, file, FINAL if file.last else NETWORK, people.homes)
+            yield from files.write(NAME, host, file, FINAL if file.last else roster.stage(handed), people.homes)

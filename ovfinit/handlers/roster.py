@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ..userdata import UserData
 
 DEFAULT = "default"
-# homes may lie on disks that these bring, and be copied from a skeleton that these write
-EARLIER = ("bootcmd", "disk_setup", "fs_setup", "mounts", "write_files")
 
 
 class Person(Record):
@@ -94,8 +92,8 @@ def _groups(wanted: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def stage(handed: UserData) -> str:
-    """When accounts are made: after what their homes may lie on or be copied from, else as early as can be."""
-    return NETWORK if handed.boothooks or any(key in handed.config for key in EARLIER) else LOCAL
+    """When accounts and files are made: after the user's own early commands, without any as early as can be."""
+    return NETWORK if handed.boothooks or "bootcmd" in handed.config else LOCAL
 
 
 def texts(given: Any) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..accounts import is_hash
-from ..changes import NETWORK, Call, EnsureGroup, EnsureUser
+from ..changes import Call, EnsureGroup, EnsureUser
 from ..errors import OvfinitError
 from ..model import Problem, Secret
 from ..userdata import NOTHING
@@ -174,7 +174,7 @@ class _Duty:
             yield Problem(f"users.{name}.selinux_user", "has no effect: SELinux is not used here")
             return
         command = ("semanage", "login", "--add", "--seuser", login, name)
-        yield Call(NAME, f"selinux-login-{name}", NETWORK, command=command, fingerprint=login)
+        yield Call(NAME, f"selinux-login-{name}", self.stage, command=command, fingerprint=login)
 
     def rights(self) -> Iterator[Change | Problem]:
         """What sudo and doas allow to whom."""

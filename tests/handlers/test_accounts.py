@@ -28,6 +28,7 @@ from ovfinit.handlers.login_keys import CLOSED
 from ovfinit.host import Host
 from ovfinit.model import Metadata, Problem, Secret
 from ovfinit.state import Past
+from ovfinit.userdata import Script, UserData
 
 HASH = "$6$saltsalt$vuKDCPYgbGhpzHTEDFdvIvFOEVJgbIJnsvuYQVCmXdDOeQgrCJLOGcCKcE2Zt1aj6KMuAuAjpSAZI7Ts2VuPW0"
 SETTINGS = Config(default_user=UserConfig(name="admin", groups=("adm", "sudo")))
@@ -430,12 +431,12 @@ def test_snap_users_are_known(entry: str, left: int) -> None:
     assert len(data.config["users"]) == left
 
 
-def test_after_what_homes_lie_on(root: Path) -> None:
-    """Where disks, commands or files come first, users are made after them, in the network stage."""
-    config = {"mounts": ((),), **handed(users, "users: [bob]").config}
-    changes = list(
-        users.changes(Metadata(), SETTINGS, Host(str(root)), Past(), handed(users, "users: [bob]").with_(config=config))
-    )
+@pytest.mark.parametrize("early", [{"config": {"bootcmd": ("true",)}}, {"boothooks": (Script("x", b""),)}])
+def test_after_the_users_own_early_commands(root: Path, early: dict[str, Any]) -> None:
+    """Where a command of the user's comes first, accounts are made after it, in the network stage."""
+    config = {**handed(users, "users: [bob]").config, **early.get("config", {})}
+    data = UserData(config=config, boothooks=early.get("boothooks", ()))
+    changes = list(users.changes(Metadata(), SETTINGS, Host(str(root)), Past(), data))
     assert {change.stage for change in changes if isinstance(change, Change)} == {NETWORK}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from handlers.cloudconfig import handed, typed
 
-from ovfinit.changes import FINAL, NETWORK, Change, FetchFile, MakeFolder, WriteFile
+from ovfinit.changes import FINAL, LOCAL, Change, FetchFile, MakeFolder, WriteFile
 from ovfinit.config import Config, UserConfig
 from ovfinit.handlers import files, late_files
 from ovfinit.host import Host
@@ -29,10 +29,10 @@ def wanted(root: Path, text: str, module: Any = files, past: Past | None = None,
 
 
 def test_a_plain_file(tmp_path: Path) -> None:
-    """A file of root's with what is given, 0644, in the network stage, and no longer ours once it is written."""
+    """A file of root's with what is given, 0644, before logins, and no longer ours once it is written."""
     assert wanted(tmp_path, "write_files: [{path: /etc/motd, content: hello}, {path: /root/empty}]") == [
-        WriteFile("files", "/etc/motd", NETWORK, content=b"hello", ours=False),
-        WriteFile("files", "/root/empty", NETWORK, content=b"", ours=False),
+        WriteFile("files", "/etc/motd", LOCAL, content=b"hello", ours=False),
+        WriteFile("files", "/root/empty", LOCAL, content=b"", ours=False),
     ]
 
 
@@ -80,10 +80,10 @@ def test_owners_and_their_folders(tmp_path: Path) -> None:
     text = "write_files: [{path: /srv/a/b/c, owner: 'www-data:www-data'}, {path: /srv/d, owner: nobody}]"
     owner = {"owner": "www-data", "group": "www-data"}
     assert wanted(tmp_path, text) == [
-        MakeFolder("files", "/srv/a", NETWORK, **owner),
-        MakeFolder("files", "/srv/a/b", NETWORK, **owner),
-        WriteFile("files", "/srv/a/b/c", NETWORK, ours=False, **owner),
-        WriteFile("files", "/srv/d", NETWORK, ours=False, owner="nobody"),
+        MakeFolder("files", "/srv/a", LOCAL, **owner),
+        MakeFolder("files", "/srv/a/b", LOCAL, **owner),
+        WriteFile("files", "/srv/a/b/c", LOCAL, ours=False, **owner),
+        WriteFile("files", "/srv/d", LOCAL, ours=False, owner="nobody"),
     ]
 
 
@@ -108,7 +108,7 @@ def test_after_the_people_of_this_run(tmp_path: Path, entry: str) -> None:
     assert wanted(tmp_path, text, **people) == []
     (late,) = wanted(tmp_path, text, late_files, **people)
     assert isinstance(late, WriteFile)
-    assert (late.handler, late.stage) == ("late_files", FINAL if "defer" in entry else NETWORK)
+    assert (late.handler, late.stage) == ("late_files", FINAL if "defer" in entry else LOCAL)
     if "defer" not in entry:
         assert len(wanted(tmp_path, text)) == 1
         assert wanted(tmp_path, text, late_files) == []
