@@ -82,9 +82,10 @@ def missing_groups(host: Host, user: str, wanted: Sequence[str]) -> tuple[str, .
     return tuple(name for name in wanted if name in groups and user not in groups[name].members)
 
 
-def torn(host: Host, user: str) -> tuple[str, ...]:
+def torn(host: Host, user: str, *, own_group: bool = True) -> tuple[str, ...]:
     """Those of shadow(5) and group(5) that lack what a line of passwd(5) says is there.
 
+    A group is looked for only if it is the user's own: that of others is theirs to make.
     A tree without these files has its accounts otherwise, and one that is not ours to read says nothing.
     """
     lacking = []
@@ -94,7 +95,7 @@ def torn(host: Host, user: str) -> tuple[str, ...]:
             if fields[1] == "x" and may_change() and host.exists("/etc/shadow") and not _shadowed(host, user):
                 lacking.append("/etc/shadow")
             gids = {group.gid for group in host.groups().values()}
-            if fields[3].isdecimal() and gids and int(fields[3]) not in gids:
+            if own_group and fields[3].isdecimal() and gids and int(fields[3]) not in gids:
                 lacking.append("/etc/group")
             break
     return tuple(lacking)

@@ -37,13 +37,14 @@ def _ensure_group(change: EnsureGroup, _: Step, host: Host) -> None:
 
 def _ensure_user(change: EnsureUser, _: Step, host: Host) -> None:
     name = change.target
+    own = change.user_group and change.primary_group is None
     if name not in host.accounts():
         # 9: somebody else was quicker, which is as good
         account_tool(host, "useradd", *_new_user(change, host), name, accept=(0, 9))
-    elif accounts.torn(host, name):
+    elif accounts.torn(host, name, own_group=own):
         from .torn import mend
 
-        mend(host, name)
+        mend(host, name, own_group=own)
     missing = accounts.missing_groups(host, name, change.groups)
     if missing:
         account_tool(host, "usermod", "-a", "-G", ",".join(missing), name)

@@ -21,9 +21,9 @@ LIBC_LOCK = "/etc/.pwd.lock"
 DAY = 86400
 
 
-def mend(host: Host, user: str) -> None:
+def mend(host: Host, user: str, *, own_group: bool) -> None:
     """Give a user what useradd did not come to write. Raises ChangeError or OSError."""
-    lacking = accounts.torn(host, user)
+    lacking = accounts.torn(host, user, own_group=own_group)
     account = host.accounts().get(user)
     if account is None:
         return

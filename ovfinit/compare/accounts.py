@@ -39,6 +39,7 @@ def _ensure_group(change: EnsureGroup, host: Host, past: Past) -> Step:
 def _ensure_user(change: EnsureUser, host: Host, past: Past) -> Step:
     account = host.accounts().get(change.target)
     lacking: list[str] = []
+    own = change.user_group and change.primary_group is None
     if account is not None:
         groups = accounts.missing_groups(host, change.target, change.groups)
         if groups:
@@ -47,7 +48,7 @@ def _ensure_user(change: EnsureUser, host: Host, past: Past) -> Step:
             lacking.append(f"no {account.home}")
         if change.password is not None:
             lacking.append("password")
-        lacking += [f"not in {path}" for path in accounts.torn(host, change.target)]
+        lacking += [f"not in {path}" for path in accounts.torn(host, change.target, own_group=own)]
         lacking += accounts.ageing_differences(change, accounts.shadow_of(host, change.target))
     action = "create" if account is None else "update" if lacking else "none"
     return Step(change, "none") if action == "none" else _by_root(change, action, "; ".join(lacking), host, past)
