@@ -18,6 +18,7 @@ lint: $(VENV)/test
 
 bench: $(VENV)/test
 	@$(BIN)/python tests/bench/bench.py
+	@$(BIN)/python tests/bench/digests.py
 
 deb:
 	@debian/build.sh

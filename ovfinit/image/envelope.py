@@ -84,6 +84,7 @@ class _Reader(Context):
             message = f"the namespace of the envelope is {shown}, which no version of OVF has; it is read as 1.x"
             self.findings.error("namespace", message, self.place(root), f'write xmlns="{next(iter(VERSIONS))}"')
         self._draft()
+        self._order()
         self._files = tuple(self._references())
         self._by_href = {file.href: file.id for file in self._files}
         self._bundles(fetch)
@@ -118,6 +119,22 @@ class _Reader(Context):
                     remedy = 'bind the prefix to "http://www.w3.org/2001/XMLSchema-instance"'
                     self.findings.error("xsi-namespace", message, self.place(child), remedy)
                     return
+
+    def _order(self) -> None:
+        """The schema wants References, sections, the machine or collection, Strings, in this order."""
+        last, name = 0, ""
+        for child in self._root.children:
+            if not self.vocabulary.own(child):
+                continue
+            kind = self.vocabulary.kind(child)
+            rank = 0 if kind == "References" else 2 if kind in SYSTEMS else 3 if kind == "Strings" else 1
+            if rank < last:
+                message = (
+                    f"{kind[:60]} stands behind {name[:60]}, where the schema has it before: strict importers refuse it"
+                )
+                self.findings.warning("element-order", message, self.place(child), "move it")
+                return
+            last, name = rank, kind
 
     def _references(self) -> Iterable[File]:
         sections = list(self.vocabulary.children(self._root, "References"))

@@ -135,16 +135,22 @@ class OpenPackage:
         return data if len(data) <= BUNDLE_LIMIT else None
 
     def _manifest(self) -> Manifest | None:
-        """The manifest of the same name, else the only one there is."""
-        names = [f"{os.path.splitext(self.descriptor)[0]}.mf"]
-        listed = self.store.members() or ()
+        found = self.companion(".mf", manifest.LIMIT)
+        if found is None:
+            return None
+        name, self.manifest_data = found
+        return manifest.parse(self.manifest_data, self.place(name), self.findings)
+
+    def companion(self, suffix: str, limit: int) -> tuple[str, bytes] | None:
+        """The file of the descriptor's name with another suffix, in an archive any with that suffix: name, content."""
+        names = [f"{os.path.splitext(self.descriptor)[0]}{suffix}"]
         if not isinstance(self.store, Folder):
-            names += [member.name for member in listed if member.name.lower().endswith(".mf")]
+            # a folder may hold several packages
+            names += [member.name for member in self.store.members() or () if member.name.lower().endswith(suffix)]
         for name in names:
-            data = self.read(name, manifest.LIMIT)
+            data = self.read(name, limit)
             if data is not None:
-                self.manifest_data = data
-                return manifest.parse(data, self.place(name), self.findings)
+                return name, data
         return None
 
 

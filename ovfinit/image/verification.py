@@ -144,14 +144,10 @@ def _judge_format(findings: Findings, disk: Disk, file: File, found: DiskFormat,
 
 
 def _signature(opened: OpenPackage) -> None:
-    names = [f"{_stem(opened.descriptor)}.cert"]
-    names += [member.name for member in opened.store.members() or () if member.name.lower().endswith(".cert")]
-    for name in names:
-        data = opened.read(name, signature.LIMIT)
-        if data is not None:
-            signed = opened.manifest_data if opened.manifest is not None else None
-            signature.verify(data, opened.place(name), signed, opened.findings)
-            return
+    found = opened.companion(".cert", signature.LIMIT)
+    if found is not None:
+        signed = opened.manifest_data if opened.manifest is not None else None
+        signature.verify(found[1], opened.place(found[0]), signed, opened.findings)
 
 
 def _stem(name: str) -> str:

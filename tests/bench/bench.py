@@ -47,6 +47,8 @@ CASES: dict[str, tuple[float | None, float | None]] = {
     "the same again, nothing changed": (6, 2.5),
     "first `apply` from a metadata URL": (18, None),
     "the same again from the URL": (None, None),
+    "`ovf show` of a vApp": (15, None),
+    "`ovf show` of 26 questions": (15, None),
     "`import cloudinit.cmd.main`": (None, None),
 }
 
@@ -114,6 +116,8 @@ def command(python: str, name: str, url: str, *, peak: bool) -> list[str]:
         "the same again, nothing changed": "apply --root tree --from ovf:env.iso",
         "first `apply` from a metadata URL": f"apply --root cloud --from ec2:{url}",
         "the same again from the URL": f"apply --root cloud --from ec2:{url}",
+        "`ovf show` of a vApp": f"ovf show {TESTS}/data/ovf-packages/SugarCRM.ovf",
+        "`ovf show` of 26 questions": f"ovf show {TESTS}/data/ovf-packages/csr1000v_2017.ovf",
     }
     code = {BARE: "pass", "`import cloudinit.cmd.main`": "import cloudinit.cmd.main"}
     program = code.get(name, PROGRAM)
