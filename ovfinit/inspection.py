@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .errors import InputError, OvfinitError
-from .finding import ERROR, Finding
+from .finding import ERROR, WARNING, Finding
 from .record import Record
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ META_KEYS = {"instance-id", "local-hostname", "public-keys", "hostname"}
 class Inspection(Record):
     """What there is to say about one file: what `kind` of input it is, the first error, warnings in words.
 
-    `findings` are all mistakes in user data; the first error among them is `error`.
+    `findings` are all mistakes in user data and network configurations; the first error among them is `error`.
     """
 
     path: str
@@ -45,13 +45,19 @@ def inspect(path: str) -> Inspection:
         if source is not None:
             network = _with_places(source, path)
             metadata = _metadata(source, path)
-            return _judged(path, kind, [*network, *_as_source(source, path, metadata)], _handed(metadata))
+            if not network and metadata.network is not None and _network_file(source, path) is None:
+                network = _network(metadata.network, metadata.origins.get("network", path))
+            return _judged(path, kind, _told(source, path, metadata), [*network, *_handed(metadata)])
         content = _content(path)
         if kind == "user data" or _is_cloud_config(content, path):
             from .userdata.examining import examine
 
             return _judged(path, "user data", (), examine(content, path))
-        return Inspection(path, kind, warnings=_as_text(kind, content, path))
+        told = _network_of(content, path) if kind != "ovfinit.yaml" else None
+        if told is not None:
+            return _judged(path, "network configuration", (), told)
+        _check_text(kind, content, path)
+        return Inspection(path, kind)
     except OvfinitError as error:
         placed = error if error.where else type(error)(error.message, where=path, remedy=error.remedy)
         return Inspection(path, kind, placed)
@@ -104,15 +110,15 @@ def _read(path: str, limit: int) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}", where=path) from error
 
 
-def _with_places(name: str, path: str) -> Sequence[str]:
+def _with_places(name: str, path: str) -> list[Finding]:
     """What is to be said about the network configuration in a folder, with lines and columns."""
     file = _network_file(name, path)
     if file is None:
-        return ()
+        return []
     from .formats.yamltext import load
 
     document = load(_read(file, LIMIT), file)
-    return _network(document.value, file, document) if isinstance(document.value, dict) else ()
+    return _network(document.value, file, document) if isinstance(document.value, dict) else []
 
 
 def _network_file(name: str, path: str) -> str | None:
@@ -143,14 +149,10 @@ def _metadata(name: str, path: str) -> Metadata:
     return probed.metadata
 
 
-def _as_source(name: str, path: str, metadata: Metadata) -> list[str]:
-    """What the source has to say, and the network configuration that comes out."""
+def _told(name: str, path: str, metadata: Metadata) -> list[str]:
+    """What the source has to say, without what is told of the network's own file."""
     placed = _network_file(name, path) is not None
-    problems = [one for one in metadata.problems if not (placed and one.field.startswith("network"))]
-    warnings = [problem.text for problem in problems]
-    if metadata.network is not None and not placed:
-        warnings += _network(metadata.network, metadata.origins.get("network", path))
-    return warnings
+    return [one.text for one in metadata.problems if not (placed and one.field.startswith("network"))]
 
 
 def _handed(metadata: Metadata) -> list[Finding]:
@@ -166,18 +168,27 @@ def _handed(metadata: Metadata) -> list[Finding]:
     return findings
 
 
-def _network(value: object, where: str, document: Document | None = None) -> list[str]:
-    """What the network duty would say: its first error is raised, with the others counted; its warnings come back."""
+def _network(value: object, where: str, document: Document | None = None) -> list[Finding]:
+    """What the network duty would say."""
     from .network.forms import parse
 
     found = parse(value)
-    if found.errors:
-        first, more = found.errors[0], len(found.errors) - 1
-        place = document.where(*first.path) if document is not None else where
-        raise InputError(f"{first}{f' (and {more} more mistakes)' if more else ''}", where=place)
-    places = {one: document.where(*one.path) if document is not None else where for one in found.warnings}
-    places |= {one: document.where(*one.path) if document is not None else where for one in found.deprecations}
-    return [f"{place}: {text}" for text, place in places.items()]
+    told = [(ERROR, one) for one in found.errors]
+    told += [(WARNING, one) for one in (*found.warnings, *found.deprecations)]
+    return [
+        Finding(severity, document.where(*one.path) if document is not None else where, one.dotted, one.message)
+        for severity, one in told
+    ]
+
+
+def _network_of(content: bytes, path: str) -> list[Finding] | None:
+    """What is to be said about a document that is a network configuration; None if it is none."""
+    from .formats.yamltext import load
+
+    document = load(content, path)
+    if not isinstance(document.value, dict) or not _is_network(document.value):
+        return None
+    return _network(document.value, path, document)
 
 
 def _content(path: str) -> bytes:
@@ -203,21 +214,17 @@ def _is_cloud_config(content: bytes, path: str) -> bool:
     return not _is_network(value) and bool(keys & set(KEYS) - settings())
 
 
-def _as_text(kind: str, content: bytes, path: str) -> list[str]:
+def _check_text(kind: str, content: bytes, path: str) -> None:
+    """Raises InputError or ConfigError for settings, or whatever else this is, with a mistake in it."""
     from .config import check
     from .formats.yamltext import load
 
     document = load(content, path)
     value = document.value
-    if kind == "ovfinit.yaml":
-        check(document)
-    elif isinstance(value, dict) and _is_network(value):
-        return _network(value, path, document)
-    elif isinstance(value, dict) and not set(value) & META_KEYS:
+    if kind == "ovfinit.yaml" or isinstance(value, dict) and not set(value) & META_KEYS:
         check(document)
     elif not isinstance(value, dict):
         raise InputError("is no input that ovfinit knows", where=path, remedy="see ovfinit check --help")
-    return []
 
 
 def _is_network(value: dict[str, Any]) -> bool:

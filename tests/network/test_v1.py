@@ -164,6 +164,20 @@ def test_check_tells_line_and_column(tmp_path: Path) -> None:
         assert found.error.where == f"{tmp_path}/network-config:6:16"
 
 
+def test_check_tells_every_mistake(tmp_path: Path) -> None:
+    """All mistakes and warnings of a file come at once, each with its place and how bad it is."""
+    file = tmp_path / "any.yaml"
+    file.write_text("version: 2\nethernets:\n  a: {mtu: 7, frob: 1}\n  b: {gateway4: 10.0.0.1, addresses: [x]}\n")
+    found = inspect(str(file))
+    assert found.kind == "network configuration"
+    assert sorted((one.where.rpartition(".yaml:")[2], one.severity, one.path) for one in found.findings) == [
+        ("3:12", "error", "ethernets.a.mtu"),
+        ("3:21", "warning", "ethernets.a.frob"),
+        ("4:17", "warning", "ethernets.b.gateway4"),
+        ("4:39", "error", "ethernets.b.addresses[0]"),
+    ]
+
+
 def test_metadata_shows_version_2() -> None:
     """Whatever form a source gives, the metadata has version 2; what was wrong in the other form is a problem."""
     given = {"version": 1, "config": [physical({"type": "dhcp"}), {"type": "wifi", "name": "w0"}]}
