@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 FOLDERS = ("/var/lib/ovfinit/seed", "/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net")
 MIB = 1024 * 1024
 LIMITS = {"meta-data": MIB, "user-data": 16 * MIB, "vendor-data": 16 * MIB, "network-config": MIB}
+PAYLOADS = ("user-data", "vendor-data")
 REQUIRED = ("meta-data", "user-data")
 LABEL = "cidata"
 COMMAND_LINE, SERIAL = "/proc/cmdline", "/sys/class/dmi/id/product_serial"
@@ -180,7 +181,14 @@ class _Reading:
         }
 
     def _file(self, tree: Host, path: str, name: str, *, outside: bool) -> SeedFile | None:
-        content = tree.read(path, LIMITS[name])
+        try:
+            content = tree.read(path, LIMITS[name])
+        except InputError as error:
+            if name not in PAYLOADS or not error.message.startswith("is larger"):
+                raise
+            # a machine without its user data is better than one without its name and addresses
+            self._problems.append(Problem(name.replace("-", "_"), error.message, path))
+            content = b""
         self._files.append([outside, os.path.abspath(path), name, None if content is None else digest(content)])
         if content is None:
             if os.path.islink(tree.real(os.path.abspath(path), follow=False)):

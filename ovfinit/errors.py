@@ -104,6 +104,16 @@ class ChangeError(OvfinitError):
     code = "change-failed"
 
 
+def fault(error: Exception) -> ChangeError:
+    """What nobody foresaw, as a failure of one duty: no mistake of ours may cost a machine the others."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else None
+    message = f"this is a fault of ovfinit itself: {type(error).__name__}"
+    return ChangeError(message, where=place, remedy="please report it")
+
+
 class ScriptFailed(ChangeError):
     """Raised when a user's program ends with anything but 0; `took` is in seconds."""
 

@@ -9,7 +9,7 @@ from .apply import finish as finish_programs
 from .apply import perform
 from .changes import STAGES, Run
 from .digest import sha256
-from .errors import ChangeError, NetworkLost, OvfinitError, ScriptFailed, StateError
+from .errors import ChangeError, NetworkLost, OvfinitError, ScriptFailed, StateError, fault
 from .journal import Journal, own_missing
 from .ledger import expected, settled
 from .record import Record
@@ -192,7 +192,7 @@ class _Execution:
         try:
             if getattr(change, "if_well", False) and not step.deferred and tally.failed:
                 raise ChangeError("was not run: a command before it failed", where=change.target)
-            done = perform(self._prepared(step), self.host)
+            done = self._perform(step)
             if change.kind == "network-reload" and self.confirm is not None and not self.confirm():
                 raise NetworkLost("was not confirmed and was taken back", where=change.target)
         except OvfinitError as error:
@@ -215,6 +215,15 @@ class _Execution:
         else:
             self._note(index, step, done, tally)
         tally.seconds += monotonic() - start
+
+    def _perform(self, step: Step) -> Done:
+        prepared = self._prepared(step)
+        try:
+            return perform(prepared, self.host)
+        except OvfinitError:
+            raise
+        except Exception as unforeseen:
+            raise fault(unforeseen) from unforeseen
 
     def _prepared(self, step: Step) -> Step:
         """A step whose program knows for whom it works; that it was begun is written down before it can end us."""

@@ -199,11 +199,14 @@ def _content(path: str) -> bytes:
 
 
 def _is_cloud_config(content: bytes, path: str) -> bool:
-    """True for keys of cloud-config that nothing announces, and for what is of no kind at all."""
+    """True for keys of cloud-config that nothing announces, or a misspelt line, and for what is of no kind at all."""
     from .config import settings
     from .duties import KEYS
     from .formats.yamltext import load
+    from .userdata.unknown import intended
 
+    if content.startswith(b"#") and intended(content) is not None:
+        return True
     try:
         value = load(content, path).value
     except InputError:

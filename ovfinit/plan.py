@@ -6,7 +6,7 @@ from . import marks
 from .changes import STAGES, Change, LeaveAlone
 from .compare import compare
 from .duties import ALWAYS, EARLY, FIELDS, KEYS, ORDER, PROPERTIES, SHARED
-from .errors import ChangeError, OvfinitError
+from .errors import ChangeError, OvfinitError, fault
 from .ledger import leftover
 from .model import Problem
 from .record import Record
@@ -66,8 +66,6 @@ def make_plan(
     asked = {*ALWAYS, *(KEYS[key] for key in handed.config)}
     asked |= {name for key in handed.config for name in SHARED.get(key, ())}
     asked |= {"boothooks"} if handed.boothooks else set()
-    # a duty whose keys are all unfit has failed all the same
-    asked |= set(handed.broken)
     asked |= {name for field, name in FIELDS.items() if _says(metadata, field)}
     asked |= {name for key, name in PROPERTIES.items() if key in metadata.properties}
     duties = []
@@ -77,6 +75,9 @@ def make_plan(
     for name in ORDER:
         if name in asked and name not in left_alone:
             duties.append(_plan_duty(name, metadata, config, host, past, handed))
+        elif name in handed.broken and name not in left_alone:
+            # none of its keys can be used, so it has nothing to do, and has failed
+            duties.append(Duty(name, error=_broken(handed, name)))
     # what goes makes room before what comes, and a network is only complete then
     return Plan(metadata, past, (*leftovers(duties, left_alone, host, past), *duties), handed)
 
@@ -103,6 +104,8 @@ def _plan_duty(name: str, metadata: Metadata, config: Config, host: Host, past: 
         error = failure
     except LeaveAlone:
         alone = True
+    except Exception as unforeseen:
+        error = fault(unforeseen)
     return Duty(name, tuple(compare(change, host, past) for change in wanted), tuple(problems), error, alone)
 
 

@@ -21,8 +21,9 @@ def examine(content: bytes, file: str) -> Sequence[Finding]:
     if _is_headless(content):
         # what else it is, is judged as well
         kind = CONFIG
-        message = "the first line of cloud-config must be #cloud-config, or nobody recognises it"
-        work.findings.append(Finding(ERROR, f"{file}:1:1", "", message, "write #cloud-config"))
+        from .unknown import explain
+
+        work.error(Part(content, file, file), *explain(Part(content, file, file)))
     parts = list(work.unfold(Part(content, file, file, kind)))
     for part in parts:
         if part.kind in WHEN or part.kind == BOOTHOOK:

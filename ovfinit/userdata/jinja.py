@@ -53,8 +53,7 @@ def unfold(part: Part, work: Unfolding) -> Iterator[Part]:
         MemoryError,
     ) as error:
         # line 1 is the header
-        line = (getattr(error, "lineno", None) or 0) + 1
-        work.error(part, f"cannot be rendered: {_reason(error)}", line=line)
+        work.error(part, f"cannot be rendered: {_reason(error)}", line=_line(error) + 1)
         return
     content = "".join(pieces).encode("utf-8", "surrogateescape")
     if work.take(part, size):
@@ -68,6 +67,17 @@ def _judge(environment: Any, body: str, part: Part, work: Unfolding) -> None:
         environment.parse(body)
     except TemplateSyntaxError as error:
         work.error(part, f"cannot be rendered: {_reason(error)}", line=error.lineno + 1)
+
+
+def _line(error: Exception) -> int:
+    """Where in the template: told by its grammar, or by the frames of what it was compiled to."""
+    line: int = getattr(error, "lineno", None) or 0
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
 
 
 def _reason(error: Exception) -> str:
@@ -104,6 +114,8 @@ def variables(metadata: Metadata) -> Mapping[str, Any]:
         "instance_type": metadata.instance_type,
         **{_name(key): value for key, value in shown["properties"].items()},
     }
+    # a platform's own names have -, templates cannot have them behind a dot
+    said |= {key.replace("_", "-"): value for key, value in said.items()} | dict(shown["properties"])
     known = {key: value for key, value in v1.items() if value is not None}
     return {
         **{_name(key): value for key, value in shown.items() if value is not None},

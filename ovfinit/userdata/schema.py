@@ -64,6 +64,8 @@ class Text(Spec):
     @property
     def form(self) -> str:
         """See Spec."""
+        if len(self.choices) == 1:
+            return self.choices[0]
         return f"one of {', '.join(self.choices)}" if self.choices else "a text"
 
     def takes(self, value: object) -> bool:
@@ -348,7 +350,11 @@ class OneOf(Spec):
         found = super().read(value, path, reading)
         if found is UNFIT:
             return UNFIT
-        return next(spec for spec in self.specs if spec.takes(value)).read(value, path, reading)
+        chosen = next(spec for spec in self.specs if spec.takes(value))
+        if isinstance(chosen, Text) and chosen.choices and chosen.text(value, path, reading) not in chosen.choices:
+            close = nearest(str(value), chosen.choices)
+            return reading.error(path, f"must be {self.form}", f"did you mean {close}?" if close else None)
+        return chosen.read(value, path, reading)
 
 
 class Nothing(Spec):

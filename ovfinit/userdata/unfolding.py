@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .part import Part
 
 DEPTH_LIMIT, PARTS_LIMIT = 10, 1000
+TOO_LARGE = f"is left out: all parts unpacked would be larger than {LIMIT} bytes"
 
 
 class Unfolding:
@@ -100,7 +101,7 @@ class Unfolding:
         """Count bytes that came out of a container; False and a finding if there is no room for them."""
         self.room -= size
         if self.room < 0:
-            self.error(part, f"would be larger than {LIMIT} bytes with all its parts unpacked")
+            self.error(part, TOO_LARGE)
         return self.room >= 0
 
     def _unpacked(self, part: Part) -> bytes | None:
@@ -114,7 +115,9 @@ class Unfolding:
             try:
                 content = decompress(content, max(self.room, 0))
             except InputError as error:
-                self.error(part, error.message)
+                # how much room is left depends on the other parts
+                larger = error.message.startswith("would be larger")
+                self.error(part, TOO_LARGE if larger else error.message)
                 return None
             self.room -= len(content)
         self.error(part, f"is packed more than {DEPTH_LIMIT} times")

@@ -12,7 +12,23 @@ SHOWN = 24
 _WEB = (b"<!doctype", b"<html", b"<?xml")
 
 
-def explain(part: Part) -> tuple[str, str | None]:
+def intended(content: bytes) -> str | None:
+    """The first line that was most likely meant by one that nobody recognises."""
+    from difflib import get_close_matches
+
+    head = content[:4096].removeprefix(BOM).lstrip()
+    line = head.splitlines()[0][:80].lower() if head else b""
+    known = {opening.decode() for opening, _ in OPENINGS}
+    words = line.decode("utf-8", "replace").split("  ")[0].strip()
+    if words.startswith(("# !", "!/")):
+        return "#!/bin/sh"
+    # a blank after the #, other letters for -
+    compact = words.replace("# ", "#").replace("_", "-") if words.startswith("#") else f"#{words}"
+    close = get_close_matches(compact.rstrip(":"), known - {"#!"}, 1, 0.7)
+    return close[0] if close else None
+
+
+def explain(part: Part) -> tuple[str, str]:
     """The message and the hint of its finding; no more than the first bytes are shown, and harmless."""
     head = part.content[:4096].removeprefix(BOM).lstrip()
     line = head.splitlines()[0][:80] if head else b""
@@ -21,24 +37,15 @@ def explain(part: Part) -> tuple[str, str | None]:
         shown = " ".join(f"{byte:02x}" for byte in part.content[:8])
     else:
         shown = repr(text) + ("…" if len(line) > SHOWN else "")
-    return f"is of no known type; it begins with {shown}", _hint(line)
+    return f"is of no known type; it begins with {shown}", _hint(part.content, line)
 
 
-def _hint(line: bytes) -> str | None:
-    from difflib import get_close_matches
-
-    lower = line.lower()
-    if lower.startswith(_WEB):
+def _hint(content: bytes, line: bytes) -> str:
+    if line.lower().startswith(_WEB):
         return "a web page or an error message was saved in its place?"
-    known = {opening.decode() for opening, _ in OPENINGS}
-    words = lower.decode("utf-8", "replace").split("  ")[0].strip()
-    # a blank after the #, other letters for -
-    compact = words.replace("# ", "#").replace("_", "-") if words.startswith("#") else f"#{words}"
-    close = get_close_matches(compact.rstrip(":"), known - {"#!"}, 1, 0.7)
-    if close:
-        return f"write {close[0]}"
-    if words.startswith(("# !", "!/")):
-        return "write #!/bin/sh"
-    if line.partition(b":")[0].replace(b"_", b"").isalnum() and b":" in line:
+    close = intended(content)
+    if close is not None:
+        return f"write {close}"
+    if b":" in line and line.partition(b":")[0].replace(b"_", b"").isalnum():
         return "the first line of cloud-config must be #cloud-config"
     return "the first line says what it is, such as #cloud-config or #!/bin/sh"

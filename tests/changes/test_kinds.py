@@ -124,6 +124,8 @@ def test_links_and_folders_are_taken_back(tree: Path, apply: Apply) -> None:
 @pytest.mark.usefixtures("as_root")
 def test_groups_and_users(tree: Path, apply: Apply) -> None:
     """Accounts get what is asked of them, once; what is in shadow(5) follows; undo takes all of it back."""
+    with (tree / "etc/group").open("a") as groups:
+        groups.write("users:x:100:\n")
     before = snapshot(tree, times="none")
     wanted = (
         EnsureGroup("test", "staffers", gid=4242),
