@@ -28,10 +28,12 @@ def drop_stale_locks(host: Host) -> None:
     """
     for path in LOCKS:
         try:
-            holder = (host.text(path, 64) or "").strip(" \n\0")
+            text = host.text(path, 64)
         except InputError:
             continue
-        if holder.isdecimal() and _name_of(holder) not in TOOLS:
+        # the tools link a file that is already written, so a lock without a number is what a power cut left of one
+        holder = (text or "").strip(" \n\0")
+        if text is not None and not (holder.isdecimal() and _name_of(holder) in TOOLS):
             os.unlink(host.real(path))
 
 

@@ -36,10 +36,11 @@ def test_useradd_was_cut_short(tmp_path: Path, written: int) -> None:
     assert {change["action"] for change in again["changes"] if change["handler"] == "users"} == {"none"}
 
 
-def test_a_lock_of_nobody(tmp_path: Path) -> None:
-    """A lock whose process id is in use again, by somebody who writes no accounts, is nobody's."""
+@pytest.mark.parametrize("content", [f"{os.getpid()}\0", ""])
+def test_a_lock_of_nobody(tmp_path: Path, content: str) -> None:
+    """A lock whose process id is in use again, by somebody who writes no accounts, or that is empty, is nobody's."""
     tree = make_tree(tmp_path / "tree")
-    (tree / "etc/passwd.lock").write_text(f"{os.getpid()}\0")
+    (tree / "etc/passwd.lock").write_text(content)
     assert run("apply", "--root", tree, "--from", make_seed(tmp_path / "seed", network=False)).code == 0
     assert "\ndebian:" in (tree / "etc/passwd").read_text()
 
