@@ -64,7 +64,8 @@ def pending(host: Host) -> Pending | None:
         name = base.rpartition("/")[2]
         if _word(host, f"{base}/driver/module/initsize").strip("0"):
             return Pending(f"the driver of storage controller {name} is still looking for devices", SURE)
-        if not host.exists(f"{base}/driver") and host.exists(QUEUE):
+        # while a driver is being registered it has a device already, and no module yet
+        if not host.exists(f"{base}/driver/module") and host.exists(QUEUE):
             return Pending(f"storage controller {name} has no driver yet", UNSURE)
     for name in host.listing("/sys/bus/scsi/devices"):
         base = f"/sys/bus/scsi/devices/{name}"

@@ -61,6 +61,12 @@ def test_a_controller_without_driver(tmp_path: Path) -> None:
     assert pending(host) is None
 
 
+def test_a_driver_that_is_being_registered(tmp_path: Path) -> None:
+    """It has its device before the kernel says which module it is of, and looks for what hangs there after that."""
+    host = machine(tmp_path, queue=True, **{f"{IDE}/class": "0x010180\n", f"{IDE}/driver/new_id": ""})
+    assert reason(host) == "storage controller 0000:00:01.1 has no driver yet"
+
+
 def test_other_devices_are_not_waited_for(tmp_path: Path) -> None:
     """A graphics card or a random number generator without a driver holds no boot up."""
     files = {"sys/bus/pci/devices/0000:00:02.0/class": "0x030000\n", "sys/bus/virtio/devices/virtio0/device": "0x0004"}
