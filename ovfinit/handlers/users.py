@@ -98,8 +98,6 @@ class _Duty:
                     password, expired = given, not is_hash(given.reveal())
             if locked is False and password is None and not self.gets_password(person):
                 yield Problem(f"users.{name}.lock_passwd", "has nothing to unlock: no password is given")
-        if "selinux_user" in wanted:
-            yield from self.selinux(name, wanted["selinux_user"])
         primary = wanted.get("primary_group")
         gecos = settings.gecos or _first_word(self.host.os_release.get("NAME", "")) or name
         yield EnsureUser(
@@ -122,6 +120,8 @@ class _Duty:
             inactive=wanted.get("inactive"),
             locked=locked,
         )
+        if "selinux_user" in wanted:
+            yield from self.selinux(name, wanted["selinux_user"])
 
     def fresh(self, person: Person) -> bool:
         """True until the user was made for this instance, whatever else of this duty fails."""

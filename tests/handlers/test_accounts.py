@@ -418,7 +418,9 @@ def test_selinux_user(root: Path) -> None:
     assert problems(wanted(root, text)) == ["users.bob.selinux_user: has no effect: SELinux is not used here"]
     (root / "etc/selinux").mkdir()
     (root / "etc/selinux/config").touch()
-    call = kinds(wanted(root, text), Call)["selinux-login-bob"]
+    changes = wanted(root, text)
+    call = kinds(changes, Call)["selinux-login-bob"]
+    assert changes.index(call) > changes.index(kinds(changes, EnsureUser)["bob"])
     assert call.command == ("semanage", "login", "--add", "--seuser", "staff_u", "bob")
 
 
