@@ -40,6 +40,8 @@ fi
 extras=
 [ "$purpose" = demo ] || extras='[test]'
 "$venv/bin/python" -m pip --quiet --disable-pip-version-check install --editable ".$extras"
+# COT asks for argparse, which Python itself has since 3.2: the old one would hide it wherever PYTHONPATH names the venv
+"$venv/bin/python" -m pip --quiet --disable-pip-version-check uninstall --yes argparse >/dev/null 2>&1 || :
 # cloud-init's own reader judges our environments; unpacked, because installed it would take this machine over
 if [ "$purpose" = test ] && [ ! -e "$venv/judges/cloud-init" ] && command -v apt-get >/dev/null 2>&1; then
     mkdir -p "$venv/judges"

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 DESCRIPTION = {
-    "ovf check": "Check an OVF package: its structure and references, digests and signature, the sizes, formats and\n"
-    "capacities of disks, defaults against qualifiers, paths that lead out of it, and what importers are known to\n"
-    "trip on. Every finding has a line: FILE:LINE: severity: what and why it matters, and what to do.\n\n"
+    "ovf check": "Check an OVF package: its structure and references, digests and signature, the sizes, formats\n"
+    "and capacities of disks, defaults against qualifiers, paths that lead out of it, and what importers\n"
+    "are known to trip on. Every finding is FILE:LINE: severity: what and why it matters, what to do.\n\n"
     "exit code: 0 it is sound, 1 there are errors, 3 there are warnings and --strict was given\n\n"
     "examples:\n"
     "  ovfinit ovf check app.ova\n"

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 FORMAT_HELP = """what to write, where the ending of the name does not tell:
 iso, xml, guestinfo, xenstore, qemu, libvirt, nocloud"""
 DESCRIPTION = {
-    "ovf env": "Answer the questions of an OVF package, and write the environment that its machine reads at boot: for\n"
-    "hypervisors that hand none to their guests (KVM and libvirt, VirtualBox, Xen, Proxmox, oVirt, bare ESXi).\n\n"
-    "On a terminal the questions are asked, by category, with what the package says about each. --set, --answers and\n"
-    "--accept-defaults answer them beforehand. Without FILE the properties are those of --property alone.\n\n"
+    "ovf env": "Answer the questions of an OVF package, and write the environment that its machine reads at\n"
+    "boot: for hypervisors that hand none to their guests (KVM and libvirt, VirtualBox, Xen, Proxmox,\n"
+    "oVirt, bare ESXi).\n\n"
+    "On a terminal the questions are asked, by category, with what the package says about each. --set,\n"
+    "--answers and --accept-defaults answer them beforehand. Without FILE the properties are those of\n"
+    "--property alone.\n\n"
     "examples:\n"
     "  ovfinit ovf env app.ova -o env.iso                    ask, and write a CD-ROM image to attach\n"
     "  ovfinit ovf env app.ova --answers web1.yaml --set hostname=web1 -o env.iso\n"

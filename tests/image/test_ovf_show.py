@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from packages import DISK, envelope, folder, ova, product, sound
 from scratch import REPO, Result
 
@@ -72,6 +73,14 @@ def test_what_breaks_off_is_shown_as_far_as_it_goes(ovfinit: Program, tmp_path: 
     result = ovfinit("ovf", "show", path, code=1)
     assert "Machine web" in result.out
     assert "cut off" in result.out
+
+
+@pytest.mark.parametrize("verb", ["show", "check", "env"])
+def test_help(ovfinit: Program, verb: str) -> None:
+    """Each has a help with examples that fits a terminal."""
+    out = ovfinit("ovf", verb, "--help").out
+    assert "examples:" in out
+    assert all(len(line) <= 100 for line in out.splitlines())
 
 
 def test_wrong_usage(ovfinit: Program, tmp_path: Path) -> None:
