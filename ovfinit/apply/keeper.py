@@ -129,7 +129,11 @@ def _keeper(
             for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE", "SIGXFSZ", "SIGALRM"):
                 signal.signal(getattr(signal, name), signal.SIG_DFL)
             if streams[2] is not None:
+                if writing == REPORT:
+                    writing = os.dup(writing)
                 os.dup2(streams[2], REPORT)
+                # copied onto itself it would still be closed when the program starts
+                os.set_inheritable(REPORT, True)
             try:
                 os.execve(command[0], list(command), variables)  # noqa: S606
             except OSError as error:
