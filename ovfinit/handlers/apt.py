@@ -79,6 +79,22 @@ def _key_id(text: str) -> str | None:
     return None if good else "must be the fingerprint of a key, in hexadecimal digits"
 
 
+def _matches(pattern: str, text: str) -> bool:
+    import re
+
+    return re.search(pattern, text) is not None
+
+
+def _pattern(text: str) -> str | None:
+    import re
+
+    try:
+        re.compile(text)
+    except re.error as error:
+        return f"is not a regular expression: {error.msg}"
+    return None
+
+
 def _server(text: str) -> str | None:
     return None if text[:1].isalnum() and " " not in text else "must be the name or URL of a keyserver"
 
@@ -119,7 +135,7 @@ _OLD: dict[str, tuple[str, Spec]] = {
     "apt_custom_sources_list": ("sources_list", Text(lines=True)),
     "apt_conf": ("conf", Text(lines=True)),
     "apt_sources": ("sources", Many(item=Table(keys=_SOURCE))),
-    "add_apt_repo_match": ("add_apt_repo_match", Text()),
+    "add_apt_repo_match": ("add_apt_repo_match", Text(check=_pattern)),
     "debconf_selections": ("debconf_selections", Named(value=Hidden())),
 }
 KEYS = {
@@ -130,7 +146,9 @@ KEYS = {
             "disable_suites": Many("Suites that are not wanted, such as `$RELEASE-updates`.", item=Text()),
             "primary": _MIRROR,
             "security": _MIRROR,
-            "add_apt_repo_match": Text("A regular expression: sources that match are added by add-apt-repository."),
+            "add_apt_repo_match": Text(
+                "A regular expression: sources that match are added by add-apt-repository.", check=_pattern
+            ),
             "debconf_selections": Named("Answers to questions of packages.", value=Hidden()),
             "sources_list": Text("The distribution's list, with `$RELEASE $MIRROR $PRIMARY $SECURITY`.", lines=True),
             "conf": Text("Settings as in apt.conf(5).", lines=True),
@@ -289,13 +307,6 @@ def _own_list(
 
 
 def _sources(settings: Mapping[str, Any], words: Mapping[str, str], host: Host) -> Iterator[Change | Problem]:
-    import re
-
-    try:
-        repository = re.compile(settings.get("add_apt_repo_match", REPOSITORY))
-    except re.error as error:
-        yield Problem("apt.add_apt_repo_match", f"is not a regular expression: {error.msg}")
-        repository = re.compile(REPOSITORY)
     files: dict[str, str] = {}
     for name, entry in settings.get("sources", {}).items():
         source = entry.get("source", "").strip()
@@ -312,7 +323,7 @@ def _sources(settings: Mapping[str, Any], words: Mapping[str, str], host: Host) 
             continue
         elif text.split()[0] in ("deb", "deb-src"):
             suffix = ".list"
-        elif repository.search(text) and not text.startswith("-"):
+        elif not text.startswith("-") and _matches(settings.get("add_apt_repo_match", REPOSITORY), text):
             command = ("add-apt-repository", "--yes", "--no-update", text)
             yield Call(NAME, f"add-apt-repository {text}", FINAL, command=command, timeout=FETCH_SECONDS, tries=3)
             continue

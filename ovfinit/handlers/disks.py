@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..changes import Call
 from ..digest import digest
 from ..model import Problem
+from ..shell import joined, quoted
 from ..storage.names import judge_name, judge_path, part, resolve
 from ..storage.programs import CLEAR, FORMAT, PARTITION
 from ..userdata.schema import Command, Flag, Many, Named, Number, OneOf, Table, Text
@@ -191,29 +192,25 @@ def _call(target: str, words: Sequence[str]) -> Call:
 
 
 def _make(kind: str, label: str, options: str | Sequence[str]) -> str | None:
-    from shlex import quote
-
     program, option = _MAKERS.get(kind, (None, ""))
     if program is None:
         return None
     words = options.split() if isinstance(options, str) else options
-    labelled = f"{option} {quote(label)} " if label else ""
-    return f'{program} {labelled}{" ".join(quote(word) for word in words)} "$device"'
+    labelled = f"{option} {quoted(label)} " if label else ""
+    return f'{program} {labelled}{joined(words)} "$device"'
 
 
 def _filled(command: str | Sequence[str], kind: str, label: str) -> str:
     """The user's own command, in which the device is a variable of the shell."""
-    from shlex import quote
-
     known = {"%(filesystem)s": kind, "%(label)s": label}
     if isinstance(command, str):
         for word, value in known.items():
-            command = command.replace(word, quote(value) if value else "''")
+            command = command.replace(word, quoted(value) if value else "''")
         return command.replace("%(device)s", '"$device"')
     words = []
     for given in command:
         word = given
         for name, value in known.items():
             word = word.replace(name, value)
-        words.append('"$device"'.join(quote(piece) if piece else "" for piece in word.split("%(device)s")) or "''")
+        words.append('"$device"'.join(quoted(piece) if piece else "" for piece in word.split("%(device)s")) or "''")
     return " ".join(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..changes import FINAL, Call
+from ..shell import joined
 from ..userdata.schema import Command, Flag, Number, OneOf, Table, Text
 
 TYPE_CHECKING = False
@@ -66,9 +67,7 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     delay = f"+{delay}" if delay.isdecimal() else delay
     condition = wanted.get("condition", True)
     if isinstance(condition, tuple):
-        from shlex import join
-
-        condition = join(condition)
+        condition = joined(condition)
     message = " ".join(wanted.get("message", "").split())
     yield _call(wanted["mode"], condition, _MODES[wanted["mode"]], delay, message)
 

@@ -105,12 +105,15 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
         yield WriteFile(NAME, f"{folder}/{name}", content=content.encode())
     program = wanted.get("check_exe", "rsyslogd")
     places = [program] if "/" in program else [f"{place}/{program}" for place in ("/usr/sbin", "/usr/bin", "/sbin")]
-    installs = wanted.get("install_rsyslog", False) and not any(host.exists(place) for place in places)
+    there = any(host.exists(place) for place in places)
+    installs = wanted.get("install_rsyslog", False) and not there
     if installs:
         manager = choose(host, NAME)
         yield manager.update()
         yield manager.install([(package, None) for package in wanted.get("packages", ("rsyslog",))])
-    if files:
+    if files and not there and not installs:
+        yield Problem("rsyslog", "is not installed, so nobody reads its files: say install_rsyslog: true")
+    elif files:
         stage = FINAL if installs else NETWORK
         reload = wanted.get("service_reload_command", "auto")
         mark = digest(*(f"{name}\n{rows}".encode() for name, rows in files.items()))

@@ -21,7 +21,6 @@ mounts:
 swap: {filename: /swapfile, size: 32M}
 timezone: UTC
 keyboard: {layout: de}
-rsyslog: {remotes: {central: 192.0.2.1}}
 random_seed: {data: seed}
 runcmd: [[sh, -c, 'echo "$(id -un) on $(hostname)" >> /var/lib/lab-script']]
 final_message: this was $datasource after $UPTIME

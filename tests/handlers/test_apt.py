@@ -248,7 +248,7 @@ def test_repositories(tmp_path: Path) -> None:
     other = ask(apt, tmp_path, "apt: {add_apt_repo_match: '^cloud', sources: {a: {source: 'ppa:some/thing'}}}")
     assert other.changes == []
     assert "is neither" in other.problems[0]
-    assert "not a regular" in ask(apt, tmp_path, "apt: {add_apt_repo_match: '('}").problems[0]
+    assert "not a regular" in ask(apt, tmp_path, "apt: {add_apt_repo_match: '('}").said[0]
 
 
 def test_settings(tmp_path: Path) -> None:

@@ -23,6 +23,13 @@ FULL = """rsyslog:
 """
 
 
+@pytest.fixture(autouse=True)
+def installed(tmp_path: Path) -> None:
+    """The tree has rsyslog."""
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/rsyslogd").touch()
+
+
 def test_files(tmp_path: Path) -> None:
     """Lines of the same file stand in the order given, remotes after them with their names, as rsyslogd accepts."""
     answer = ask(rsyslog, tmp_path, FULL)
@@ -63,8 +70,12 @@ def test_places(tmp_path: Path) -> None:
 
 def test_install(tmp_path: Path) -> None:
     """It is installed if it is not there and that was asked for, and told afterwards."""
+    (tmp_path / "usr/sbin/rsyslogd").unlink()
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/os-release").write_text("ID=debian\n")
+    without = ask(rsyslog, tmp_path, "rsyslog: {configs: [a]}")
+    assert without.targets == ["/etc/rsyslog.d/20-ovfinit.conf"]
+    assert without.problems == ["rsyslog: is not installed, so nobody reads its files: say install_rsyslog: true"]
     answer = ask(rsyslog, tmp_path, "rsyslog: {install_rsyslog: true, configs: [a]}")
     assert answer.targets[1:] == ["apt-get update", "apt-get install rsyslog", "try-restart rsyslog"]
     assert isinstance(answer.changes[3], Call)
