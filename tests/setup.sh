@@ -6,7 +6,7 @@ purpose=$1 python=$2 venv=$3
 
 # program:package pairs
 programs="ssh-keygen:openssh-client useradd:passwd"
-[ "$purpose" = demo ] || programs="$programs visudo:sudo sshd:openssh-server ifquery:ifupdown netplan:netplan.io
+[ "$purpose" = demo ] || programs="$programs visudo:sudo doas:opendoas sshd:openssh-server ifquery:ifupdown netplan:netplan.io
     genisoimage:genisoimage mcopy:mtools mkfs.vfat:dosfstools ip:iproute2 systemctl:systemd
     sfdisk:fdisk mkfs.ext4:e2fsprogs mkfs.btrfs:btrfs-progs
     openssl:openssl xorriso:xorriso xmllint:libxml2-utils
