@@ -189,3 +189,23 @@ def test_all_of_it_live(machine: Any, tmp_path: Path) -> None:
         }
         assert all(script["seconds"] is not None for script in known["scripts"])
     assert "battery staple" not in result.stdout + result.stderr
+
+
+KILLED = """\
+#cloud-config
+runcmd:
+- echo first >> /tmp/out
+- kill -9 $(cut -d" " -f4 /proc/$PPID/stat); sleep 0.2; echo second >> /tmp/out
+- echo third >> /tmp/out
+"""
+
+
+def test_a_list_that_was_interrupted(machine: Any, tmp_path: Path) -> None:
+    """Killed in the middle of runcmd, nothing of it is run a second time, and the rest is not run out of its place."""
+    source = make_seed(tmp_path / "seed", user_data=KILLED, network=False)
+    own = tmp_path / "own.yaml"
+    own.write_text("disable: [network, ssh_keys, growth, users]\n")
+    call = f"{sys.executable} -m ovfinit apply --from {source} --config {own}"
+    result = machine(f"cd /; {call}; echo code $?; sleep 0.5; {call} > /dev/null; echo code $?; cat /tmp/out")
+    assert result.stdout.splitlines()[-4:] == ["code 137", "code 0", "first", "second"], result
+    assert "runcmd[1]: never ended; it and those after it are not run again" in result.stderr
