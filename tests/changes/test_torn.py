@@ -36,7 +36,7 @@ def test_useradd_was_cut_short(tmp_path: Path, written: int) -> None:
     assert {change["action"] for change in again["changes"] if change["handler"] == "users"} == {"none"}
 
 
-@pytest.mark.parametrize("content", [f"{os.getpid()}\0", ""])
+@pytest.mark.parametrize("content", [f"{os.getpid()}\0", ""], ids=["in use again", "empty"])
 def test_a_lock_of_nobody(tmp_path: Path, content: str) -> None:
     """A lock whose process id is in use again, by somebody who writes no accounts, or that is empty, is nobody's."""
     tree = make_tree(tmp_path / "tree")
