@@ -87,3 +87,17 @@ def test_the_smallest_plugin_of_the_guide_works(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "ovfinit", *words], cwd=CHECKOUT, capture_output=True, check=False)
 
     assert json.loads(done.stdout)["ok"] is True
+
+
+def test_the_key_reference_is_current() -> None:
+    """docs/cloud-config.md is what its script makes of the tables that validate, and has every key."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("reference", CHECKOUT / "docs/reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    reference = module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    page = (CHECKOUT / "docs/cloud-config.md").read_text()
+    assert page == reference.page(), "run python3 docs/reference.py"
+    assert [key for key in reference.KEYS if f"`{key}`" not in page] == []

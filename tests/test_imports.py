@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import os
 import subprocess
 import sys
@@ -262,3 +263,31 @@ def test_light_boot(tmp_path: Path) -> None:
 def number_of_ours(names: set[str]) -> int:
     """How many of the loaded modules are the agent's, the command line left out: the daemon does without it."""
     return sum(name.startswith("ovfinit.") and not name.startswith("ovfinit.cli") for name in names)
+
+
+def test_user_data_loads_what_it_needs(tmp_path: Path) -> None:
+    """No user data loads Jinja, requests or email unless it asks for them, and a plain script loads nothing more."""
+    heavy = {"jinja2", "jsonschema", "requests", "email", "difflib", "http.client", "ovfinit.userdata.unsupported"}
+    settings = tmp_path / "only.yaml"
+    settings.write_text("disable: [ssh_keys, users, network]\n")
+
+    def applied(name: str, user_data: str | bytes | None) -> set[str]:
+        source = make_seed(tmp_path / name, user_data=None)
+        if user_data is not None:
+            content = user_data.encode() if isinstance(user_data, str) else user_data
+            (tmp_path / name / "user-data").write_bytes(content)
+        tree = make_tree(tmp_path / f"{name}-tree")
+        return loaded("apply", "--root", tree, "--config", settings, "--from", source)
+
+    none, plain = applied("none", None), applied("plain", "#!/bin/sh\n")
+    known = {"ovfinit.userdata.content"}  # names its type in what is shown of the metadata
+    assert {name for name in plain - none if name.startswith(("ovfinit.userdata", "ovfinit.handlers"))} <= known
+    keys = applied("keys", (REPO / "tests/data/userdata/twenty-keys/user-data").read_bytes())
+    assert not (heavy | {"yaml", "ovfinit.userdata.mime", "ovfinit.userdata.include"}) & keys
+    mail = 'Content-Type: multipart/mixed; boundary="X"\n\n--X\nContent-Type: text/cloud-config\n\nlocale: C\n--X--\n'
+    opened = applied("packed", gzip.compress(mail.encode()))
+    assert {"ovfinit.userdata.mime", "ovfinit.handlers.locale"} <= opened
+    assert not (heavy | {"ovfinit.handlers.packages"}) & opened
+    template = applied("template", "## template: jinja\n#cloud-config\nlocale: C.UTF-8\n")
+    assert "jinja2" in template
+    assert "requests" not in template

@@ -383,5 +383,5 @@ class Unoffered(Spec):
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
         """See Spec."""
         del value
-        reading.warning(path, "is known, but not offered", self.instead or None)
+        reading.warning(path, "is known, but not offered", self.instead or None, key=True)
         return UNFIT

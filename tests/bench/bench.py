@@ -47,6 +47,7 @@ CASES: dict[str, tuple[float | None, float | None]] = {
     "the same again, nothing changed": (6, 2.5),
     "first `apply` from a metadata URL": (18, None),
     "the same again from the URL": (None, None),
+    "first `apply` of 20 cloud-config keys": (14, None),
     "`ovf show` of a vApp": (15, None),
     "`ovf show` of 26 questions": (15, None),
     "`import cloudinit.cmd.main`": (None, None),
@@ -104,7 +105,8 @@ def make_python(folder: str) -> str:
 
 
 def command(python: str, name: str, url: str, *, peak: bool) -> list[str]:
-    """The words of a case. `tree` is the round's own copy of a fresh tree for the ISO, `cloud` the one for the URL.
+    """The words of a case. `tree` is the round's own copy of a fresh tree for the ISO, `cloud` the one for the URL,
+    `users` the one for cloud-config.
 
     With `peak` the process leaves its /proc/self/status in the file of this name.
     """
@@ -116,6 +118,7 @@ def command(python: str, name: str, url: str, *, peak: bool) -> list[str]:
         "the same again, nothing changed": "apply --root tree --from ovf:env.iso",
         "first `apply` from a metadata URL": f"apply --root cloud --from ec2:{url}",
         "the same again from the URL": f"apply --root cloud --from ec2:{url}",
+        "first `apply` of 20 cloud-config keys": f"apply --root users --from seed:{TESTS}/data/userdata/twenty-keys",
         "`ovf show` of a vApp": f"ovf show {TESTS}/data/ovf-packages/SugarCRM.ovf",
         "`ovf show` of 26 questions": f"ovf show {TESTS}/data/ovf-packages/csr1000v_2017.ovf",
     }
@@ -171,7 +174,7 @@ def measure(python: str, folder: str, url: str, rounds: int) -> dict[str, Case]:
     order += [name for name in CASES if name not in order]
     last = rounds + MEMORY_ROUNDS
     for number in range(last + 1):
-        for tree in ("tree", "cloud"):
+        for tree in ("tree", "cloud", "users"):
             run(["/bin/rm", "-rf", tree], folder)
             run(["/bin/cp", "-a", "fresh", tree], folder)
         for name in order:
