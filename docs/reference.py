@@ -13,10 +13,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from ovfinit.duties import KEYS, ORDER, SHARED
-from ovfinit.userdata.keys import spec_of
-from ovfinit.userdata.schema import Many, Named, OneOf, Spec, Table, Unoffered
-from ovfinit.userdata.unsupported import UNSUPPORTED
+from ovfinit.duties import KEYS, ORDER, SHARED  # noqa: E402
+from ovfinit.userdata.keys import spec_of  # noqa: E402
+from ovfinit.userdata.schema import Many, Named, OneOf, Spec, Table, Unoffered  # noqa: E402
+from ovfinit.userdata.unsupported import UNSUPPORTED  # noqa: E402
 
 PAGE = HERE / "cloud-config.md"
 # duty → when it is done and how often, in words
@@ -50,8 +50,8 @@ WHEN = {
 HEAD = """# Keys of cloud-config
 
 Made by `docs/reference.py` from the tables that validate user data; see [userdata.md](userdata.md) for everything
-around them. `ovfinit check FILE` judges a document by the same tables. A key may also be written with `-` for `_`, with a
-warning. Forms: *text* takes numbers and flags as they are spelled; *true or false* takes `yes`, `no`, `on`, `off`.
+around them. `ovfinit check FILE` judges a document by the same tables. A key may also be written with `-` for `_`, with
+a warning. Forms: *text* takes numbers and flags as they are spelled; *true or false* takes `yes`, `no`, `on`, `off`.
 """
 
 
