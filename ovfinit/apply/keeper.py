@@ -139,6 +139,9 @@ def _keeper(
             except OSError as error:
                 os.write(writing, b"e%d\n" % (error.errno or 0))
             os._exit(127)
+        if streams[2] is not None:
+            # so that its end is seen on the other side
+            os.close(streams[2])
         os.write(writing, b"%d" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     finally:
         os._exit(0)

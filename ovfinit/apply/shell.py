@@ -78,8 +78,9 @@ class _Shell:
             more = os.read(self._report, 64)
             told += more
             if not more:
-                # another program took its place (`exec`), or it is about to end
+                # another program took its place (`exec`), it is about to end, or it can no longer tell
                 watched.remove(self._report)
+                self._end_input()
         return int(told)
 
     def ended(self, where: str) -> int:
@@ -94,11 +95,15 @@ class _Shell:
         """No more commands; one that does not take this for an end is made to."""
         from select import select
 
-        os.close(self._given)
+        self._end_input()
         if not select([self._told], [], [], PATIENCE)[0]:
             end(self._keeper, self._told)
-        self._given = -1
         self._forget()
+
+    def _end_input(self) -> None:
+        if self._given >= 0:
+            os.close(self._given)
+            self._given = -1
 
     def _forget(self) -> None:
         for descriptor in (self._given, self._report, self._told):

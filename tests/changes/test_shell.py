@@ -62,6 +62,8 @@ def test_ends_of_a_shell(source: Source) -> None:
     assert source("set -e\nfalse\necho no") == 1
     assert source("kill -9 $$") == -9
     assert source("exec sh -c 'exit 5'") == 5
+    assert source("exec sh -c 'sleep 0.2; exit 6'") == 6
+    assert source("exec 9>&-") == 0
     with pytest.raises(ChangeError, match="killed the process that waited"):
         source("kill -9 $PPID; sleep 60")
     assert source("true") == 0
