@@ -59,18 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")
         where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else None
         return _report(OvfinitError(f"cannot be read or written: {error.strerror}", where=where), as_json=False)
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("ovfinit.image"):
-            raise
-        missing = OvfinitError("the image builder's half is not installed here", remedy="apt install ovfinit-image")
-        return _report(missing, as_json=as_json)
     except RecursionError:
         return _report(OvfinitError("the input is nested too deeply"), as_json=as_json)
     except Exception as error:
-        if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("ovfinit.image"):
-            remedy = "install the package ovfinit-image"
-            missing = OvfinitError("this needs the image builder's half, which is not installed", remedy=remedy)
-            return _report(missing, as_json=as_json)
+        if isinstance(error, ModuleNotFoundError):
+            return _report(_missing(error.name or "unknown"), as_json=as_json)
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
@@ -79,6 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(
             OvfinitError(message, where=place, remedy="please report it with the command you typed"), as_json=as_json
         )
+
+
+def _missing(module: str) -> OvfinitError:
+    if module.startswith("ovfinit.image"):
+        return OvfinitError("the image builder's half is not installed here", remedy="apt install ovfinit-image")
+    return OvfinitError(f"this needs the Python module {module}, which is not installed here")
 
 
 def _open_streams() -> None:

@@ -69,20 +69,20 @@ def _is_package(path: str) -> bool:
 
 
 def _package(path: str) -> Inspection:
-    """What `ovf check` says about a package: its first error, and everything else as warnings."""
+    """What `ovf check` says about a package; notes are left to it."""
     from ..image.conformance import check
     from ..image.reading import open_package
 
     try:
         with open_package(path) as opened:
             check(opened)
-            errors, warnings = opened.findings.of("error"), opened.findings.of("warning")
+            found = [one for one in opened.findings if one.severity in (ERROR, WARNING)]
     except InputError as error:
         return Inspection(path, "OVF package", error)
-    first = errors[0] if errors else None
-    more = f" (and {len(errors) - 1} more mistakes: ovfinit ovf check {path})" if len(errors) > 1 else ""
-    worst = InputError(f"{first.message}{more}", where=first.where, remedy=first.remedy) if first else None
-    return Inspection(path, "OVF package", worst, [str(finding) for finding in warnings])
+    findings = [Finding(one.severity, one.where, "", one.message, one.remedy) for one in found]
+    first = next((one for one in found if one.severity == ERROR), None)
+    worst = InputError(first.message, where=first.where, remedy=first.remedy) if first else None
+    return Inspection(path, "OVF package", worst, findings=findings)
 
 
 def _findings(result: Inspection) -> Sequence[Finding]:

@@ -29,10 +29,6 @@ class Manifest(Record):
     name: str
     digests: tuple[Digest, ...]
 
-    def of(self, name: str) -> tuple[Digest, ...]:
-        """What it says about a file."""
-        return tuple(digest for digest in self.digests if digest.name == name)
-
 
 def parse(data: bytes, where: str, findings: Findings) -> Manifest:
     """The manifest; lines in a spelling that importers refuse, and lines that are none, are findings."""

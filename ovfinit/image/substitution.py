@@ -10,7 +10,7 @@ from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 LONGEST = 64 * 1024
 # of all values together
@@ -27,17 +27,6 @@ class Trouble(Record):
     detail: str
 
 
-def names(text: str) -> Iterator[str]:
-    """The names in `${…}` of a text, in order."""
-    at = text.find("${")
-    while at >= 0:
-        end = text.find("}", at)
-        if end < 0:
-            return
-        yield text[at + 2 : end].strip()
-        at = text.find("${", end)
-
-
 def expand(values: Mapping[str, str], outer: Mapping[str, str]) -> tuple[dict[str, str], list[Trouble]]:
     """All values with the names in them replaced.
 
@@ -50,11 +39,6 @@ def expand(values: Mapping[str, str], outer: Mapping[str, str]) -> tuple[dict[st
     """
     work = _Expansion(values, outer)
     return {name: work.value(name, ()) for name in values}, work.troubles
-
-
-def fill(text: str, known: Mapping[str, str]) -> str:
-    """A text in which known names are replaced by values that are complete already."""
-    return _Expansion({}, known).replaced(text, "", ())
 
 
 class _Expansion:

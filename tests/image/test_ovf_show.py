@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +76,16 @@ def test_what_breaks_off_is_shown_as_far_as_it_goes(ovfinit: Program, tmp_path: 
     result = ovfinit("ovf", "show", path, code=1)
     assert "Machine web" in result.out
     assert "cut off" in result.out
+
+
+def test_without_the_image_half(tmp_path: Path) -> None:
+    """Where only the agent is installed, the command says which package brings it."""
+    shutil.copytree(REPO / "ovfinit", tmp_path / "ovfinit", ignore=shutil.ignore_patterns("image", "__pycache__"))
+    words = [sys.executable, "-m", "ovfinit", "ovf", "show", "app.ova"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False, env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 1
+    assert b"apt install ovfinit-image" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["show", "check", "env"])
