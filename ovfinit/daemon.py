@@ -154,12 +154,14 @@ class Daemon:
         return left
 
     def _await_route(self, seconds: float) -> None:
-        if not self.host.live or set(self.host.listing("/sys/class/net")) <= {"lo"}:
+        if not self.host.live:
             return
-        from .system.uplink import wait
+        from .system.uplink import ADAPTER_SECONDS, wait
 
+        # a source on the network is worth waiting for an adapter whose driver is late
+        patience = ADAPTER_SECONDS if self.found is None else 0.0
         with self.agent.spans.measure("network", WAIT):
-            routed = wait(self.host, Deadline(seconds))
+            routed = wait(self.host, Deadline(seconds), patience)
         if not routed:
             journal("No route came up in time", FAILED, WARNING)
 
