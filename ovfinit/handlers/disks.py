@@ -98,7 +98,7 @@ KEYS = {
                 ),
                 "overwrite": Flag("Whether a file system that is there may be lost."),
                 "replace_fs": Text("With auto or any: a kind of file system that may be lost.", check=_judge_kind),
-                "extra_opts": _WORDS,
+                "extra_opts": _WORDS.with_(doc="More words for the program that makes it; not with cmd."),
                 "cmd": Command("What makes it, with `%(device)s %(filesystem)s %(label)s`."),
             },
             required=("device",),

@@ -44,7 +44,7 @@ KEYS = {
             specs=(
                 Table(
                     keys={
-                        "apt": Many(item=OneOf(specs=_ITEM)),
+                        "apt": Many("Packages for APT alone.", item=OneOf(specs=_ITEM)),
                         "snap": Unoffered("Snaps.", instead="use runcmd: snap install …"),
                     }
                 ),

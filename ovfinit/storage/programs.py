@@ -11,8 +11,11 @@ _LOOK = """
 set -eu
 settle() { udevadm settle --timeout=30 ${1:+--exit-if-exists="$1"} 2>/dev/null || :; }
 refuse() { echo "$1" >&2; exit 1; }
-# every signature: file systems, tables, RAID, LVM, LUKS, swap
-holds() { wipefs --noheadings --output TYPE "$1" | tr '\\n' ' '; }
+# every signature: file systems, tables, RAID, LVM, LUKS, swap; without an answer nothing is written
+holds() {
+    types=$(wipefs --noheadings --output TYPE "$1") || refuse "nobody can tell what $1 holds, so it is left alone"
+    [ -z "$types" ] || printf '%s ' $types
+}
 settle "$device"
 [ -b "$device" ] || refuse "$device is not there, or is no block device"
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -163,14 +164,15 @@ def disk(tmp_path: Path, as_root: None) -> Iterator[str]:
     subprocess.run(["losetup", "--detach", device], check=True)
 
 
-def apply(text: str) -> list[tuple[int, str]]:
-    """Run the planned programs; exit code and what each said."""
+def apply(text: str, path: str | None = None) -> list[tuple[int, str]]:
+    """Run the planned programs, with this PATH; exit code and what each said."""
     answer = ask(disks, "/", text)
     assert (answer.said, answer.problems) == ([], [])
     said = []
     for change in answer.changes:
         assert isinstance(change, Call)
-        done = subprocess.run(change.command, capture_output=True, text=True, check=False)
+        env = {**os.environ, "PATH": path or os.environ["PATH"]}
+        done = subprocess.run(change.command, capture_output=True, text=True, check=False, env=env)
         said.append((done.returncode, (done.stdout if done.returncode == 0 else done.stderr).strip()))
     return said
 
@@ -256,6 +258,23 @@ def test_a_file_system_to_replace(disk: str) -> None:
     assert tag(disk, "TYPE") == "vfat"
     assert apply(text % "vfat")[0][0] == 0
     assert tag(disk, "TYPE") == "ext4"
+
+
+@pytest.mark.parametrize("answer", ["exit 1", "echo; exit 1", "echo /dev/x >&2; exit 127"])
+def test_nobody_can_tell(disk: str, tmp_path: Path, answer: str) -> None:
+    """Without an answer about what a disk holds nothing is written to it, whatever it holds."""
+    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
+    kept = tag(disk, "UUID")
+    (tmp_path / "wipefs").write_text(f"#!/bin/sh\n{answer}\n")
+    (tmp_path / "wipefs").chmod(0o755)
+    for text in (
+        f"disk_setup: {{{disk}: {{layout: true}}}}",
+        f"fs_setup: [{{device: {disk}, filesystem: ext4, label: x, partition: none}}]",
+    ):
+        ((code, said),) = apply(text, f"{tmp_path}:{os.environ['PATH']}")
+        assert code == 1
+        assert said.endswith("so it is left alone")
+        assert tag(disk, "UUID") == kept
 
 
 def test_what_is_in_use(disk: str, tmp_path: Path) -> None:
