@@ -81,7 +81,8 @@ def test_what_breaks_off_is_shown_as_far_as_it_goes(ovfinit: Program, tmp_path: 
 def test_without_the_image_half(tmp_path: Path) -> None:
     """Where only the agent is installed, the command says which package brings it."""
     shutil.copytree(REPO / "ovfinit", tmp_path / "ovfinit", ignore=shutil.ignore_patterns("image", "__pycache__"))
-    words = [sys.executable, "-m", "ovfinit", "ovf", "show", "app.ova"]
+    # without site-packages, in which an editable install would find the rest of the checkout
+    words = [sys.executable, "-S", "-m", "ovfinit", "ovf", "show", "app.ova"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False, env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 1
     assert b"apt install ovfinit-image" in done.stderr
