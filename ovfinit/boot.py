@@ -63,6 +63,8 @@ class Boot:
         self.known = self._known()
         # a tree is filled from what lies in it, unless its source is named
         self.online = self.host.live or bool(self.wanted)
+        # what came of user data, for the later stages of the same boot
+        self._sorted: tuple[Metadata, bool, UserData] | None = None
 
     def _known(self) -> Metadata | None:
         try:
@@ -93,6 +95,8 @@ class Boot:
 
     def handed(self, metadata: Metadata) -> UserData:
         """What the user and the vendor handed over, sorted out; includes are fetched if there is a network."""
+        if self._sorted is not None and self._sorted[:2] == (metadata, self.online):
+            return self._sorted[2]
         assert metadata.instance_id is not None
         instance_id, deadline = metadata.instance_id, Deadline(INCLUDE_SECONDS)
 
@@ -105,6 +109,7 @@ class Boot:
             found = collect(metadata, lambda: self.state.includes(instance_id), fetch if self.online else None)
         if found.incomplete and self.config.user_data.include_failure == config.STOP:
             found = withheld(found)
+        self._sorted = (metadata, self.online, found)
         return found
 
     def apply(
