@@ -10,7 +10,7 @@ programs="ssh-keygen:openssh-client useradd:passwd"
     genisoimage:genisoimage mcopy:mtools mkfs.vfat:dosfstools ip:iproute2 systemctl:systemd
     sfdisk:fdisk mkfs.ext4:e2fsprogs mkfs.btrfs:btrfs-progs
     openssl:openssl xorriso:xorriso xmllint:libxml2-utils
-    qemu-img:qemu-utils virt-xml-validate:libvirt-clients virt-v2v:virt-v2v grub-mkimage:grub-common"
+    qemu-img:qemu-utils virt-xml-validate:libvirt-clients virt-v2v:virt-v2v grub-mkimage:grub-common vmdb2:vmdb2"
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 missing=
