@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tarfile
 from pathlib import Path
@@ -84,6 +85,20 @@ def test_every_standard_question_is_one_the_agent_understands() -> None:
 
     assert set(questions.STANDARD) <= known
     assert set(questions.DEFAULT) <= set(questions.STANDARD)
+
+
+def test_answers_reach_the_agent(disk: Path, tmp_path: Path) -> None:
+    """The circle without a guest: package, environment from its questions, metadata."""
+    assert run("image", "create", disk, "-o", tmp_path / "web.ova").code == 0
+    answers = ("--set", "hostname=web1.example.com", "--set", "ip0=192.0.2.7", "--set", "netmask0=255.255.255.0")
+    made = run("ovf", "env", tmp_path / "web.ova", *answers, "--accept-defaults", "-o", tmp_path / "env.iso")
+    assert made.code == 0, made
+    (tmp_path / "tree").mkdir()
+
+    shown = run("show", "--json", "--root", tmp_path / "tree", "--from", f"ovf:{tmp_path}/env.iso").json
+
+    assert shown["fqdn"] == "web1.example.com"
+    assert "192.0.2.7/24" in json.dumps(shown["network"])
 
 
 def test_options_without_a_file(disk: Path, tmp_path: Path) -> None:
