@@ -116,8 +116,8 @@ class _Document:
     def _bond(self, section: Section, settings: dict[str, Any], mac: str | None, id_: str) -> str:
         members = []
         for path, item in section.items("bond_links"):
-            if item in self._names:
-                members.append(self._names[str(item)])
+            if isinstance(item, str) and item in self._names:
+                members.append(self._names[item])
             else:
                 section.findings.error(path, f"no link is called {shown(item)}")
         found = {name: section.take(key, reader) for key, (name, reader) in _BOND_KEYS.items() if section.has(key)}
@@ -134,7 +134,7 @@ class _Document:
         for key in ("vlan_id", "vlan_link"):
             if not section.has(key):
                 section.findings.error(section.path, f"a VLAN needs `{key}`")
-        if link is not None and link not in self._names:
+        if link is not None and str(link) not in self._names:
             section.error("vlan_link", f"no link is called {shown(link)}")
         settings.update({"id": tag, "link": self._names.get(str(link))})
         settings.update({"macaddress": own} if own else {})

@@ -76,7 +76,8 @@ class _Document:
             self._lead(path, found)
 
     def _item(self, section: Section) -> None:
-        kind = section.value.get("type")
+        given = section.value.get("type")
+        kind = given if isinstance(given, str) else None
         section.has("type")
         if kind == "nameserver":
             interface = section.take("interface", reading.interface_name)
@@ -86,11 +87,11 @@ class _Document:
             if found is not None:
                 self._routes.append((section.path, found))
         elif kind in _KINDS:
-            self._device(section, str(kind))
+            self._device(section, kind)
         else:
             known = ", ".join((*_KINDS, "nameserver", "route"))
             message = "is not supported, left out" if kind == "infiniband" else f"is not one of {known}"
-            self._findings.lose((*section.path, "type"), f"{shown(kind)} {message}")
+            self._findings.lose((*section.path, "type"), f"{shown(given)} {message}")
             return
         section.close()
 
