@@ -39,6 +39,7 @@ DESCRIPTION = {
 }
 VALUE_LIMIT = 1024 * 1024
 ANSWERS_LIMIT = 4 * 1024 * 1024
+FARTHEST_ZONE = 14 * 60
 # what a package may put on the environment's CD-ROM
 FILES_LIMIT = 64 * 1024 * 1024
 
@@ -102,6 +103,8 @@ def run(name: str, options: Namespace) -> int:
 
     output = Output(options)
     wanted: str = options.format or delivery.told_by(options.output)
+    if options.timezone is not None and abs(options.timezone) > FARTHEST_ZONE:
+        raise UsageError(f"--timezone {options.timezone} is not minutes from UTC, at most {FARTHEST_ZONE} either way")
     added = dict(_pair(text, "--property") for text in options.property)
     adapters = [*map(_adapter, options.nic), *map(_adapter, options.mac)]
     if options.file is None:

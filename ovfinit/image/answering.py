@@ -182,7 +182,8 @@ def _expanded(values: Mapping[str, str], outer: Mapping[str, str], troubles: lis
             raise InputError(message, remedy="give one of them a value of its own with --set")
         if trouble.kind == substitution.TOO_LARGE:
             raise InputError(f"the value of {trouble.name!r} grows beyond {trouble.detail} by substitution")
-        troubles.append(f"{trouble.name}: ${{{trouble.detail}}} is no property here and stays as it is")
+        why = "is for VMware to fill in" if trouble.kind == substitution.PLATFORM else "is no property here"
+        troubles.append(f"{trouble.name}: ${{{trouble.detail[:100]}}} {why} and stays as it is; --set gives a value")
     return expanded
 
 

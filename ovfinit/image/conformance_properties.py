@@ -59,7 +59,7 @@ def _scope(
         elif trouble.kind == substitution.TOO_LARGE:
             message = f"the value of {trouble.name[:100]!r} grows beyond {trouble.detail} by substitution"
             findings.error("substitution-too-large", message, place, "shorten it")
-        else:
+        elif trouble.kind == substitution.UNKNOWN:
             message = f"the value of {trouble.name[:100]!r} names {trouble.detail[:100]!r}, which is no property here"
             findings.warning("dangling-property", message, place, "correct the name, or add the property")
     return expanded

@@ -26,6 +26,8 @@ VOLUME_DATES, VOLUME_DATE_SIZE, ROOT_RECORD = (813, 830, 864), 17, 156
 # ECMA-119, 9.1.5: the date of a directory record
 RECORD_DATE, RECORD_DATE_SIZE = 18, 7
 DEEPEST = 7
+# a directory record counts years from 1900 in one byte
+LATEST = 5_869_583_999
 LONGEST_NAME = 64
 
 
@@ -72,7 +74,7 @@ def epoch() -> int:
     text = os.environ.get("SOURCE_DATE_EPOCH")
     if text is None:
         return int(time.time())
-    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= LATEST):
         raise UsageError(
             f"SOURCE_DATE_EPOCH={text[:40]!r} is not a number of seconds", remedy="unset it, or use date +%s"
         )

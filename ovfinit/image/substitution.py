@@ -16,7 +16,8 @@ LONGEST = 64 * 1024
 # of all values together
 MOST = 16 * 1024 * 1024
 DEPTH = 64
-CYCLE, UNKNOWN, TOO_LARGE = "cycle", "unknown", "too-large"
+# PLATFORM is for `${autoIp:NETWORK}` and the like, which a platform fills in
+CYCLE, UNKNOWN, PLATFORM, TOO_LARGE = "cycle", "unknown", "platform", "too-large"
 
 
 class Trouble(Record):
@@ -78,6 +79,5 @@ class _Expansion:
             return self.value(wanted, chain)
         if wanted in self._outer:
             return self._outer[wanted]
-        if ":" not in wanted:
-            self.troubles.append(Trouble(UNKNOWN, owner, wanted))
+        self.troubles.append(Trouble(PLATFORM if ":" in wanted else UNKNOWN, owner, wanted))
         return written

@@ -115,6 +115,20 @@ def test_answers_defaults_and_substitution(ovfinit: Program, tmp_path: Path) -> 
     valid(out)
 
 
+def test_platform_section(ovfinit: Program, tmp_path: Path) -> None:
+    """What is said about the platform is what the agent shows; names that VMware fills in stay, and are told."""
+    path, out = (
+        folder(tmp_path / "app", envelope(product('ovf:key="ip" ovf:value="${autoIp:net}"'))),
+        tmp_path / "e.xml",
+    )
+    words = ("ovf", "env", path, "-o", out, "--platform", "KVM", "--locale", "de_DE", "--timezone")
+    assert "is for VMware to fill in" in ovfinit(*words, "-60").err
+    valid(out)
+    shown = ovfinit("show", "--json", "--root", tmp_path, "--from", f"ovf:{out}").json
+    assert (shown["platform"], shown["properties"]) == ("KVM", {"ip": "${autoIp:net}"})
+    ovfinit(*words, "841", code=2)
+
+
 def test_missing_and_wrong_answers_are_named(ovfinit: Program, tmp_path: Path) -> None:
     """Without a terminal a required answer that is missing is an error with its key, like one that cannot be taken."""
     path, out = folder(tmp_path / "app", envelope(QUESTIONS)), tmp_path / "env.xml"
@@ -217,7 +231,8 @@ def test_the_disc_as_others_see_it(ovfinit: Program, tmp_path: Path) -> None:
         ["xorriso", "-indev", f"stdio:{out}", "-find", "/", "-exec", "lsdl"], capture_output=True, check=True
     )
     assert b"Nov 14  2023 '/ovf-env.xml'" in found.stdout
-    assert "SOURCE_DATE_EPOCH" in ovfinit(*words, out, env={"SOURCE_DATE_EPOCH": "x"}, code=2).err
+    for nonsense in ("x", "9999999999"):
+        assert "SOURCE_DATE_EPOCH" in ovfinit(*words, out, env={"SOURCE_DATE_EPOCH": nonsense}, code=2).err
 
 
 def test_cloud_init_reads_it(ovfinit: Program, tmp_path: Path) -> None:
