@@ -152,24 +152,26 @@ def layer(suite: str, debs: Sequence[Path]) -> Path:
     # the dependencies come from the network once and are kept as a layer of their own
     needs = CACHE / f"needs-{suite}"
     if not needs.exists():
-        with _overlay([lower], needs) as root:
-            _install(root, debs)
+        with overlay([lower], needs) as root:
+            install(root, debs)
             _chroot(root, "dpkg", "--purge", *(deb.name.split("_")[0] for deb in debs))
-    with _overlay([needs, lower], path) as root:
-        _install(root, debs)
+    with overlay([needs, lower], path) as root:
+        install(root, debs)
     return path
 
 
-def _install(root: Path, debs: Sequence[Path]) -> None:
+def install(root: Path, packages: Sequence[Path | str]) -> None:
+    """Install package files, or packages of the suite by name."""
     folder = root / "tmp/debs"
     folder.mkdir()
-    for deb in debs:
-        shutil.copy(deb, folder)
+    for package in packages:
+        if isinstance(package, Path):
+            shutil.copy(package, folder)
     resolver = root / "etc/resolv.conf"
     link = os.readlink(resolver) if resolver.is_symlink() else None
     resolver.unlink(missing_ok=True)
     shutil.copy("/etc/resolv.conf", resolver)
-    names = [f"/tmp/debs/{deb.name}" for deb in debs]
+    names = [f"/tmp/debs/{package.name}" if isinstance(package, Path) else package for package in packages]
     _chroot(root, "apt-get", "-qy", "--no-install-recommends", "install", *names)
     _chroot(root, "apt-get", "-q", "clean")
     resolver.unlink()
@@ -183,7 +185,7 @@ def _chroot(root: Path, *words: str) -> None:
 
 
 @contextlib.contextmanager
-def _overlay(lowers: Sequence[Path], upper: Path) -> Iterator[Path]:
+def overlay(lowers: Sequence[Path], upper: Path) -> Iterator[Path]:
     """A root over others; `upper` gets its name only if all went well."""
     new, work, root = (upper.with_name(upper.name + end) for end in (".new", ".work", ".root"))
     for folder in (new, work, root):

@@ -5,6 +5,7 @@
     run.py measure [--suite ...] [--runs N] [WHAT...]
                                                 figures of the agent against a guest without one
     run.py build [--suite ...]                  only build the guests
+    run.py handover [--suite ...]               from cloud-init to ovfinit by docs/handover.md, and both purged
 
 Needs root. `make deb` makes the packages; tests/guest/setup.sh brings the programs. Exit code 1 if anything was wrong.
 """
@@ -156,7 +157,9 @@ def main() -> int:
     parser.add_argument("--debs", type=Path, default=HERE.parents[1] / "dist", help="where the packages are")
     parser.add_argument("--keep", type=Path, help="where reports and journals go")
     parser.add_argument("--runs", type=int, default=5, help="of each measurement, after one that does not count")
-    parser.add_argument("words", nargs="*", metavar="SCENE", help=f"`measure`, `build`, or {', '.join(SCENES)}")
+    parser.add_argument(
+        "words", nargs="*", metavar="SCENE", help=f"`measure`, `build`, `handover`, or {', '.join(SCENES)}"
+    )
     given = parser.parse_intermixed_args()
     suites, debs = given.suite or ["bookworm"], packages(given.debs)
     top = given.keep or Path(tempfile.mkdtemp(prefix="ovfinit-guest-"))
@@ -173,6 +176,11 @@ def main() -> int:
         if set(given.words[1:]) - set(MEASURED):
             parser.error(f"measured can be: {', '.join(MEASURED)}")
         return measure(suites, debs, top, given.runs, given.words[1:] or MEASURED)
+    if given.words == ["handover"]:
+        from handover import play as hand_over
+
+        done = [hand_over(suite, debs, top / f"{suite}-handover") for suite in suites]
+        return 0 if all(done) else 1
     unknown = set(given.words) - set(SCENES)
     if unknown:
         parser.error(f"no such scene: {', '.join(sorted(unknown))}")
