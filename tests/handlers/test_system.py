@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -189,3 +190,36 @@ def test_programs_are_short_in_a_plan(system: Path, seed: Callable[..., str], ov
     """A plan shows what our own programs are given, and leaves their text to `--json`."""
     words = ("--root", system, "--from", seed(user_data=CONFIG))
     assert "sh -c '…' format /dev/vdb1 this ext4 data false" in ovfinit("plan", *words).out
+
+
+def test_packages_on_a_machine(tmp_path: Path, seed: Callable[..., str], as_root: None) -> None:
+    """APT's list is the user's, and the packages that it has are installed, although one name is known to nobody."""
+    control = tmp_path / "package/DEBIAN/control"
+    control.parent.mkdir(parents=True)
+    control.write_text(
+        "Package: ovfinit-sample\nVersion: 7\nArchitecture: all\nMaintainer: nobody\nDescription: none\n"
+    )
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    built = subprocess.run(["dpkg-deb", "--build", control.parents[1], repository / "sample.deb"], check=False)
+    if built.returncode:
+        pytest.skip("needs dpkg-deb")
+    content = (repository / "sample.deb").read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    index = f"{control.read_text()}Filename: ./sample.deb\nSize: {len(content)}\nSHA256: {digest}\n"
+    (repository / "Packages").write_text(index)
+    text = f"""#cloud-config
+apt:
+  conf: 'APT::Sandbox::User "root";'
+  sources_list: |
+    deb [trusted=yes] file:{repository} ./
+packages: [ovfinit-sample, no-such-package-anywhere]
+"""
+    source = seed(user_data=text, network=False)
+    done = Machine(tmp_path / "machine").script(f"""
+        rm -f /etc/apt/sources.list.d/*
+        $OVFINIT apply --from {source} >&2 || echo failed
+        dpkg-query --show --showformat='${{Version}} ${{db:Status-Status}}\\n' ovfinit-sample
+        grep '^not installed' /var/log/ovfinit-output.log
+    """)
+    assert done.out.splitlines() == ["failed", "7 installed", "not installed: no-such-package-anywhere"], done
