@@ -8,6 +8,7 @@ import os
 import pty
 import resource
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -327,8 +328,18 @@ def test_qemu_and_libvirt(ovfinit: Program, tmp_path: Path, tree: Path) -> None:
     place.write_bytes(Path(file).read_bytes())
     assert ovfinit("show", "--json", "--root", tree, "hostname").json == "web1"
     ovfinit("ovf", "env", "--property", "hostname=web1", "--format", "libvirt", "-o", tmp_path / "domain.txt")
-    assert f'<source file="{tmp_path}/domain.iso"/>' in (tmp_path / "domain.txt").read_text()
+    said = (tmp_path / "domain.txt").read_text()
+    assert f'<source file="{tmp_path}/domain.iso"/>' in said
     assert (tmp_path / "domain.iso").exists()
+    if shutil.which("virt-xml-validate"):
+        devices, _, sysinfo = said.partition("<!-- or")
+        domain = tmp_path / "domain.xml"
+        domain.write_text(
+            "<domain type='kvm'><name>a</name><memory>1024</memory><os><type>hvm</type></os>"
+            f"<!-- {sysinfo}<devices>{devices}</devices></domain>"
+        )
+        done = subprocess.run(["virt-xml-validate", domain, "domain"], capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
