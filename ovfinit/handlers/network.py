@@ -73,6 +73,8 @@ def changes(
             yield Problem(NAME, obstacle)
         if renderer == choose.IFUPDOWN:
             yield from _obstacles(parsed.network, rendered, host)
+        elif renderer == choose.NETPLAN:
+            yield from _merged(parsed.network, host)
         yield from _reload(metadata, config, host, renderer, rendered.files)
     # what was lost before the network came into this form
     ours = wanted.network is metadata.network
@@ -159,9 +161,12 @@ def _render(renderer: str, network: Network, host: Host) -> Rendered:
 
         return networkd.render(network)
     if renderer == choose.NETPLAN:
-        from ..network import netplan
+        from ..network import netplan, netplandocs
 
-        return netplan.render(network, netplan.vocabulary_of(host))
+        others = netplandocs.read(host, choose.netplan_files(host))
+        ahead = network if others.manager else netplandocs.ahead(network, others)
+        rendered = netplan.render(ahead, netplan.vocabulary_of(host), manager=others.manager)
+        return netplandocs.as_asked(rendered, network)
     if renderer == choose.NETWORKMANAGER:
         from ..network import networkmanager
 
@@ -175,6 +180,14 @@ def _render(renderer: str, network: Network, host: Host) -> Rendered:
             remedy=f"add the line `source {interfaces.FOLDER}/*`",
         )
     return ifupdown.render(network, host.interfaces())
+
+
+def _merged(network: Network, host: Host) -> Iterator[Problem]:
+    """Devices of ours that netplan mixes with what others say of them."""
+    from ..network import netplandocs
+
+    for id_, path in netplandocs.merged(network, netplandocs.read(host, choose.netplan_files(host))):
+        yield Problem(NAME, f"describes {id_} as well, and netplan merges the two: addresses and routes add up", path)
 
 
 def _obstacles(network: Network, rendered: Rendered, host: Host) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ovfinit.changes import LOCAL, LeaveAlone, RemoveFile, WriteFile
 from ovfinit.config import Config, NetworkConfig
@@ -157,6 +158,62 @@ def test_netplans_tree_gets_a_document_of_netplans(tmp_path: Path) -> None:
     outcome = plan(tmp_path)
     assert (list(outcome.files), outcome.problems, outcome.error) == ([NETPLAN_FILE], [], None)
     assert outcome.files[NETPLAN_FILE].mode == 0o600
+
+
+DEFAULTS = """
+network:
+  version: 2
+  ethernets:
+    all-en: {match: {name: "en*"}, dhcp4: true}
+    all-eth: {match: {name: "eth*"}, dhcp4: true}
+"""
+
+
+def test_a_document_that_takes_every_adapter_does_not_take_ours(tmp_path: Path) -> None:
+    """Debian's cloud image: our adapters get ids that networkd reads before the catch-alls, and stay what they are."""
+    netplan(tmp_path)
+    (tmp_path / "etc/netplan/90-default.yaml").write_text(DEFAULTS)
+    document = {
+        "version": 2,
+        "ethernets": {
+            "eth0": {"addresses": ["192.0.2.10/24"]},
+            "nic0": {"match": {"macaddress": "52:54:00:00:00:01"}, "dhcp4": True},
+            "wan0": {"dhcp4": True},
+        },
+        "bridges": {"br0": {"interfaces": ["eth0"], "parameters": {"path-cost": {"eth0": 9}}}},
+    }
+    outcome = plan(tmp_path, document)
+    assert (outcome.problems, outcome.error) == ([], None)
+    found = yaml.safe_load(outcome.files[NETPLAN_FILE].content)["network"]
+    assert found["ethernets"] == {
+        "0-eth0": {"match": {"name": "eth0"}, "addresses": ["192.0.2.10/24"]},
+        "0-nic0": {"match": {"macaddress": "52:54:00:00:00:01"}, "dhcp4": True},
+        "wan0": {"dhcp4": True},
+    }
+    assert found["bridges"]["br0"]["interfaces"] == ["0-eth0"]
+    assert found["bridges"]["br0"]["parameters"]["path-cost"] == {"0-eth0": 9}
+
+
+def test_a_device_of_another_document_is_reported(tmp_path: Path) -> None:
+    """Netplan merges what two documents say of one id, so both are named."""
+    netplan(tmp_path)
+    (tmp_path / "etc/netplan/90-default.yaml").write_text("network: {ethernets: {eth0: {dhcp6: true}}}")
+    assert plan(tmp_path).problems == [
+        "/etc/netplan/90-default.yaml: describes eth0 as well, and netplan merges the two: addresses and routes add up"
+    ]
+
+
+def test_network_manager_behind_netplan(tmp_path: Path) -> None:
+    """Ubuntu's desktop: what NetworkManager has no words for is refused; netplan would drop it or stop altogether."""
+    netplan(tmp_path)
+    (tmp_path / "etc/netplan/90-default.yaml").write_text("network: {version: 2, renderer: NetworkManager}")
+    settings = {"addresses": [{"192.0.2.10/24": {"label": "eth0:1"}}], "emit-lldp": True, "ipv6-mtu": 1300}
+    outcome = plan(tmp_path, {"version": 2, "ethernets": {"eth0": settings}})
+    found = yaml.safe_load(outcome.files[NETPLAN_FILE].content)["network"]["ethernets"]["eth0"]
+    assert found == {"addresses": ["192.0.2.10/24"], "emit-lldp": True}
+    assert outcome.error is not None
+    for named in ("ipv6-mtu: netplan cannot", "addresses[0]: NetworkManager has no", "emit-lldp: NetworkManager only"):
+        assert named in outcome.error.message
 
 
 def test_netplan_merely_installed_is_not_in_use(tmp_path: Path) -> None:

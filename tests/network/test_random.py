@@ -124,7 +124,7 @@ def test_networkmanager(batch: list[dict[str, Any]]) -> None:
     check_networkmanager(batch)
 
 
-@quick(5)
+@quick(3)
 @given(strategies.documents())
 def test_netplan(document: dict[str, Any]) -> None:
     """Netplan's document says what the model says."""
