@@ -8,6 +8,7 @@ purpose=$1 python=$2 venv=$3
 programs="ssh-keygen:openssh-client useradd:passwd"
 [ "$purpose" = demo ] || programs="$programs visudo:sudo doas:opendoas sshd:openssh-server ifquery:ifupdown netplan:netplan.io
     genisoimage:genisoimage mcopy:mtools mkfs.vfat:dosfstools ip:iproute2 systemctl:systemd
+    NetworkManager:network-manager dbus-daemon:dbus dnsmasq:dnsmasq-base curl:curl
     sfdisk:fdisk mkfs.ext4:e2fsprogs mkfs.btrfs:btrfs-progs
     openssl:openssl xorriso:xorriso xmllint:libxml2-utils
     qemu-img:qemu-utils virt-xml-validate:libvirt-clients virt-v2v:virt-v2v grub-mkimage:grub-common vmdb2:vmdb2"

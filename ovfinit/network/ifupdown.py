@@ -193,7 +193,8 @@ def _stanzas(device: Device, kernel: Mapping[str, Sequence[str]], network: Netwo
     stanzas = [*v4, *v6] or [Stanza("inet", "manual", [])]
     first, last = stanzas[0].options, stanzas[-1].options
     before = [*create(device, kernel, network), *_ipv6(device, v6)]
-    if device.mtu is not None and stanzas[0].method in {"static", "manual"}:
+    # in a stanza of IPv6 the word means that family's MTU alone
+    if device.mtu is not None and stanzas[0].family == "inet" and stanzas[0].method in {"static", "manual"}:
         first.append(("mtu", str(device.mtu)))
     elif device.mtu is not None:
         before.append(f"ip link set dev $IFACE mtu {device.mtu}")

@@ -11,13 +11,19 @@ from ovfinit.network.address import is_ipv6
 from ovfinit.network.model import Bond, Bridge, Device, Network, Route, Rule, Vlan, Vrf
 
 WITHOUT_DEVICE = {"blackhole", "prohibit", "throw", "unreachable"}
+METRIC = 5  # where it stands in what routes are compared by
 V6_METRIC = 1024  # the kernel's own of an IPv6 route; an IPv4 route has none
 
 
-def differences(network: Network, kernel: Kernel, names: dict[str, str]) -> list[str]:
-    """All of them; `names` has the interface of each device. DHCP and router advertisements are not looked at."""
-    found = [line for device in network.devices for line in _device(device, network, kernel, names)]
-    found += _routes(network, kernel, names)
+def differences(
+    network: Network, kernel: Kernel, names: dict[str, str], *, own_metrics: bool = False, ports: bool = True
+) -> list[str]:
+    """All of them; `names` has the interface of each device. DHCP and router advertisements are not looked at.
+
+    `own_metrics`: the renderer chooses a metric for a route that comes without one. `ports`: look at ports of bridges.
+    """
+    found = [line for device in network.devices for line in _device(device, network, kernel, names, ports)]
+    found += _routes(network, kernel, names, own_metrics=own_metrics)
     rules = {_rule(rule) for device in network.devices for rule in device.rules}
     there = {_kernel_rule(rule) for rule in kernel.rules}
     if rules != there:
@@ -25,7 +31,7 @@ def differences(network: Network, kernel: Kernel, names: dict[str, str]) -> list
     return found
 
 
-def _device(device: Device, network: Network, kernel: Kernel, names: dict[str, str]) -> Iterator[str]:
+def _device(device: Device, network: Network, kernel: Kernel, names: dict[str, str], ports: bool) -> Iterator[str]:
     name = names[device.id]
     link = kernel.links.get(name)
     if link is None:
@@ -60,7 +66,7 @@ def _device(device: Device, network: Network, kernel: Kernel, names: dict[str, s
         yield f"{name}: mode {data['mode']}"
     if isinstance(device, Bridge):
         yield from _bridge(device, data)
-    if isinstance(master, Bridge):
+    if isinstance(master, Bridge) and ports:
         yield from _port(device, master, link["linkinfo"]["info_slave_data"], name)
 
 
@@ -89,10 +95,15 @@ def _port(port: Device, bridge: Bridge, data: dict[str, Any], name: str) -> Iter
             yield f"{name}: {key} {data[key]}, not {value}"
 
 
-def _routes(network: Network, kernel: Kernel, names: dict[str, str]) -> list[str]:
-    wanted = {_route(route, device, names) for device in network.devices for route in device.routes}
+def _routes(network: Network, kernel: Kernel, names: dict[str, str], *, own_metrics: bool) -> list[str]:
+    wanted = set()
+    for device in network.devices:
+        for route in device.routes:
+            line = _route(route, device, names)
+            wanted.add(_blind(line) if own_metrics and route.metric is None else line)
     others = ("fe80:", "multicast", "ff00:")
-    there = {_kernel_route(route) for route in kernel.routes if not route["dst"].startswith(others)}
+    found = [_kernel_route(route) for route in kernel.routes if not route["dst"].startswith(others)]
+    there = {_blind(line) if _blind(line) in wanted else line for line in found}
     # ifupdown declares every default gateway on-link; in reach it is all the same
     missing = {route for route in wanted - there if (*route[:-2], True, route[-1]) not in there}
     more = {route for route in there - wanted if (*route[:-2], False, route[-1]) not in wanted}
@@ -100,6 +111,11 @@ def _routes(network: Network, kernel: Kernel, names: dict[str, str]) -> list[str
         *(f"missing route {route}" for route in sorted(map(str, missing))),
         *(f"surplus route {route}" for route in sorted(map(str, more))),
     ]
+
+
+def _blind(line: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A route of whatever metric."""
+    return (*line[:METRIC], None, *line[METRIC + 1 :])
 
 
 def _route(route: Route, device: Device, names: dict[str, str]) -> tuple[Any, ...]:

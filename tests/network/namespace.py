@@ -51,6 +51,34 @@ WITH_IFUP = """
 mkdir -p /run/state
 ifup --all --no-scripts --state-dir /run/state -i "$TREE/etc/network/interfaces.d/50-ovfinit" >"$TREE/log" 2>&1
 """
+# a D-Bus of its own; without a writable /sys NetworkManager does not wait for a udevd
+WITH_NETWORKMANAGER = """
+mount -t tmpfs tmpfs /var/lib/NetworkManager
+mkdir -p /run/dbus /run/none
+cat >/run/bus.conf <<END
+<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+</policy></busconfig>
+END
+cat >/run/nm.conf <<END
+[main]
+plugins=keyfile
+auth-polkit=false
+dhcp=internal
+dns=none
+no-auto-default=*
+[keyfile]
+path=$TREE/etc/NetworkManager/system-connections
+END
+dbus-daemon --config-file=/run/bus.conf --nofork --nopidfile >"$TREE/bus" 2>&1 &
+for attempt in $(seq 100); do [ -S /run/dbus/system_bus_socket ] && break; sleep 0.05; done
+NetworkManager --no-daemon --config=/run/nm.conf --config-dir=/run/none --system-config-dir=/run/none \
+    --log-level=WARN >"$TREE/log" 2>&1 &
+for attempt in $(seq 150); do
+    [ "$(nmcli -t -f RUNNING,STARTUP general 2>/dev/null)" = running:started ] && break
+    sleep 0.1
+done
+"""
 REPORT = """
 for what in "addr" "-4 route show table all" "-6 route show table all" "-4 rule" "-6 rule"; do
     ip -j -d $what >"$TREE/$(echo "$what" | tr -d ' -')"
@@ -103,6 +131,14 @@ def networkd(tree: Path, nics: dict[str, str], expect: tuple[str, ...]) -> Kerne
     if not NETWORKD:
         pytest.skip("needs systemd-networkd (package systemd)")
     return _run(tree, nics, PREPARE + WITH_NETWORKD + REPORT, EXPECT=" ".join(expect), NETWORKD=NETWORKD)
+
+
+def networkmanager(tree: Path, nics: dict[str, str]) -> Kernel:
+    """Run the real NetworkManager on the profiles under `tree` until it has started them all."""
+    for program, package in (("NetworkManager", "network-manager"), ("dbus-daemon", "dbus")):
+        if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
+            pytest.skip(f"needs {program} (package {package})")
+    return _run(tree, nics, PREPARE + WITH_NETWORKMANAGER + REPORT)
 
 
 def ifup(tree: Path, nics: dict[str, str], *, down: bool = False) -> Kernel:

@@ -178,6 +178,10 @@ def tangible(document: dict[str, Any], kinds: set[str]) -> dict[str, Any]:
         *("dhcp4", "dhcp6", "set-name", "activation-mode", "wakeonlan", "emit-lldp", "critical", "optional"),
         *("link-local", "accept-ra", "ipv6-address-generation", "ra-overrides", "ignore-carrier"),
     )
+    for bridge in kept.get("bridges", {}).values():
+        # a bridge follows the smallest of its ports until it is told otherwise, and being told the same is nothing
+        for port in bridge["interfaces"]:
+            kept["ethernets"][port].pop("mtu", None)
     for kind, section in kept.items():
         for settings in section.values() if kind != "version" else ():
             for key in (

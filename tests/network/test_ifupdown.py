@@ -261,3 +261,9 @@ def test_ip_takes_every_word_of_a_bond_and_a_vlan() -> None:
         command = ["unshare", "--net", "sh", "-c", line]
         done = subprocess.run(command, env={**os.environ, "IFACE": "x0"}, capture_output=True, text=True, check=False)
         assert done.returncode == 0 or "Unknown device type" in done.stderr, done.stderr
+
+
+def test_the_mtu_of_an_adapter_with_ipv6_alone_is_the_links(tmp_path: Path) -> None:
+    """The word `mtu` of an IPv6 stanza would change that family's only, so a command does it."""
+    store(ethernets(eth0={"addresses": ["2001:db8:1::5/64"], "mtu": 1400, "accept-ra": False}), tmp_path)
+    assert namespace.ifup(tmp_path, NICS).links["eth0"]["mtu"] == 1400
