@@ -290,6 +290,10 @@ class _Execution:
             )
             if not tally.errors and not later:
                 self.done.setdefault(name, {})
+                for step in self.plan.steps():
+                    if step.change.handler == name and step.change.kind == "user":
+                        # told which users were made as long as something else had failed
+                        self.done.pop(marks.name(step.change), None)
         made = {target for tally in self.tallies.values() for target in tally.changed}
         now = settled(self.plan.past, self.steps, made).with_(done=self.done)
         if self.plan.past.new or now != self.plan.past.with_(new=False):
