@@ -94,11 +94,18 @@ def _as_ordered(host: Host, ordered: Wanted) -> str | None:
 
 
 def for_good(host: Host, config: Config) -> dict[str, Any] | None:
-    """DHCP on the best interface as a version 2 mapping; None if there is no interface, or somebody configures one."""
-    from .choose import choose
+    """DHCP on the best interface as a version 2 mapping.
+
+    None if there is no interface, if somebody configures one, or if what would be written had no effect: then the
+    network is somebody's whom we do not know.
+    """
+    from .choose import choose, obstacles
 
     best = best_interface(host)
-    if best is None or configured(host, choose(host, config.network.renderer)):
+    if best is None:
+        return None
+    renderer = choose(host, config.network.renderer)
+    if configured(host, renderer) or any(obstacles(host, renderer)):
         return None
     return {"version": 2, "ethernets": {best.name: {"dhcp4": True}}}
 

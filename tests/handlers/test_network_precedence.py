@@ -254,6 +254,13 @@ def test_somebody_elses_network_is_enough(tmp_path: Path, file: str) -> None:
     assert plan(tmp_path, None) == []
 
 
+def test_a_manager_that_we_do_not_know_is_left_alone(tmp_path: Path) -> None:
+    """Where systemd runs and networkd is not enabled, somebody else has the network: no file, and no warning."""
+    add_nic(tmp_path, "eth0", "52:54:00:00:00:01")
+    put(tmp_path, "usr/lib/systemd/systemd", "")
+    assert plan(tmp_path, None) == []
+
+
 def test_systemds_own_files_configure_no_adapter(tmp_path: Path) -> None:
     """What systemd ships for containers does not count, nor do our own files of an earlier boot."""
     add_nic(tmp_path, "eth0", "52:54:00:00:00:01")
