@@ -168,6 +168,12 @@ _KINDS: set[str] = set()
 
 
 def _run(tree: Path, nics: dict[str, str], script: str, **environment: str) -> Kernel:
+    play(tree, nics, script, **environment)
+    return Kernel(tree)
+
+
+def play(tree: Path, nics: dict[str, str], script: str, **environment: str) -> None:
+    """Run a script in namespaces of its own, with these adapters if it is one that prepares them."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to make network namespaces")
     spaces = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -183,7 +189,6 @@ def _run(tree: Path, nics: dict[str, str], script: str, **environment: str) -> K
         [*spaces, "bash", "-c", script], env=given, capture_output=True, text=True, timeout=SECONDS * 4, check=False
     )
     assert done.returncode == 0, done.stderr
-    return Kernel(tree)
 
 
 def assert_routing(kernel: Kernel) -> None:
