@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import shutil
 import subprocess
 import tarfile
 import zipfile
@@ -254,3 +255,13 @@ def test_the_general_check_knows_packages(ovfinit: Program, tmp_path: Path) -> N
     assert third["kind"] == "OVF package"
     (bad.parent / "app.ovf").write_text(envelope(hardware=HARDWARE.replace("byte * 2^20", "")))
     ovfinit("check", "--strict", bad.parent, code=3)
+
+
+def test_what_we_pack_is_sound(ovfinit: Program, tmp_path: Path) -> None:
+    """A package that `image create` makes stands its strict check."""
+    if shutil.which("qemu-img") is None:
+        pytest.skip("needs qemu-img")
+    disk = tmp_path / "disk.raw"
+    disk.write_bytes(bytes(1 << 20) + b"x" * 4096 + bytes(1 << 20))
+    ovfinit("image", "create", disk, "-o", tmp_path / "app.ova")
+    assert check(ovfinit, tmp_path / "app.ova", "--strict", code=0) == {}
