@@ -97,7 +97,7 @@ class _Guest(Container):
 
     def __init__(self, suite: str, debs: Sequence[Path], lab: Lab, folder: Path) -> None:
         super().__init__(suite, debs, lab, folder)
-        self.lowers = ":".join(map(str, [_layer(suite, debs), *images.lowers(suite, debs)]))
+        self.lowers = ":".join(map(str, images.beside(suite, debs, "handover", ["cloud-init"])))
 
     def start(self) -> dict[str, Any]:
         """Boot; returns the observer's report."""
@@ -123,13 +123,3 @@ class _Guest(Container):
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
-
-
-def _layer(suite: str, debs: Sequence[Path]) -> Path:
-    path = images.CACHE / f"handover-{suite}-{images.digest(debs)}"
-    if not path.exists():
-        for old in images.CACHE.glob(f"handover-{suite}-*"):
-            shutil.rmtree(old)
-        with images.overlay(images.lowers(suite, debs), path) as root:
-            images.install(root, ["cloud-init"])
-    return path

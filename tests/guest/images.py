@@ -212,6 +212,22 @@ def lowers(suite: str, debs: Sequence[Path]) -> list[Path]:
     return [top, CACHE / f"needs-{suite}", base(suite)]
 
 
+def beside(
+    suite: str, debs: Sequence[Path], name: str, packages: Sequence[str], *, mask: Sequence[str] = ()
+) -> list[Path]:
+    """The same root with other packages of the suite in it, and some units masked; `name` is the layer's."""
+    path = CACHE / f"{name}-{suite}-{digest(debs)}"
+    below = lowers(suite, debs)
+    if not path.exists():
+        for old in CACHE.glob(f"{name}-{suite}-*"):
+            shutil.rmtree(old)
+        with overlay(below, path) as root:
+            install(root, packages)
+            if mask:
+                _chroot(root, "systemctl", "mask", *mask)
+    return [path, *below]
+
+
 def disk(suite: str, debs: Sequence[Path]) -> Path:
     """The same root as a disk image, 2 GiB and sparse."""
     image = CACHE / f"{suite}-{digest(debs) if debs else 'floor'}.ext4"

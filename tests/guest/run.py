@@ -30,10 +30,13 @@ import inputs  # noqa: E402
 from checks import Expect, check  # noqa: E402
 from lab import Lab  # noqa: E402
 from machines import Container, Guest, Machine, Plug  # noqa: E402
-from scenes import EMULATED_ONLY, SCENES  # noqa: E402
+from scenes import CONTAINER_ONLY, EMULATED_ONLY, SCENES  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LIMITS = {"container": 120.0, "qemu": 600.0}
 
@@ -65,6 +68,12 @@ class Stage:
         """From now on the initrd has no drivers for the CD-ROM."""
         assert isinstance(self.guest, Machine)
         self.guest.late = True
+
+    def with_packages(self, *names: str, mask: Sequence[str]) -> None:
+        """From now on the guest has these packages too, and does without some units."""
+        assert isinstance(self.guest, Container)
+        layers = images.beside(self.suite, self.debs, self.scene, names, mask=mask)
+        self.guest.lowers = ":".join(map(str, layers))
 
     def environment(self, instance: str, name: str) -> str:
         """An OVF environment with the person's key."""
@@ -188,7 +197,7 @@ def main() -> int:
     for suite in suites:
         for mode in modes:
             for scene in given.words or SCENES:
-                if scene in EMULATED_ONLY and mode == "container":
+                if scene in (EMULATED_ONLY if mode == "container" else CONTAINER_ONLY):
                     continue
                 good &= play(scene, mode, suite, debs, top)
     print(f"{'everything was as expected' if good else 'something was wrong'}; reports and journals: {top}")

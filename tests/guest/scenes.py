@@ -86,6 +86,10 @@ def ec2_dying(stage: Stage) -> None:
 
 def seed(stage: Stage) -> None:
     """A seed folder in the image."""
+    _seeded(stage)
+
+
+def _seeded(stage: Stage) -> None:
     for name, text in inputs.seed("i-seed", "seed1", stage.public).items():
         stage.guest.put({f"/var/lib/ovfinit/seed/{name}": (text.encode(), 0o600)})
     stage.boot("first", Plug(), Expect("seed1", STATIC, source="seed"))
@@ -122,6 +126,20 @@ def off(stage: Stage) -> None:
     stage.boot("file", Plug(cdrom=iso), aside)
 
 
+def ifupdown(stage: Stage) -> None:
+    """A machine whose network is ifupdown's, with nothing of networkd."""
+    stage.with_packages("ifupdown", "isc-dhcp-client", mask=["systemd-networkd.service", "systemd-networkd.socket"])
+    text = b"source /etc/network/interfaces.d/*\nauto lo\niface lo inet loopback\n"
+    stage.guest.put({"/etc/network/interfaces": (text, 0o644)})
+    _seeded(stage)
+
+
+def networkmanager(stage: Stage) -> None:
+    """A machine whose network is NetworkManager's."""
+    stage.with_packages("network-manager", mask=["systemd-networkd.service", "systemd-networkd.socket"])
+    _seeded(stage)
+
+
 def clone(stage: Stage) -> None:
     """The disk of a machine that was in service boots with another instance's environment."""
     first = inputs.volume(stage.folder / "a.iso", "OVF ENV", {"ovf-env.xml": stage.environment("vm-a", "original")})
@@ -154,3 +172,4 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     if name[0].islower()
 }
 EMULATED_ONLY = ("ovf-late", "system-duties")
+CONTAINER_ONLY = ("ifupdown", "networkmanager")
