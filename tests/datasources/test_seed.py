@@ -310,7 +310,6 @@ def test_network_forms(tmp_path: Path) -> None:
         ({"network_config": "- a"}, "network-config:1:1", "must be a mapping"),
         ({"network_config": "network: 5"}, "network-config:1:10", "must be a mapping"),
         ({"network_config": "#" * (1024 * 1024 + 1)}, "network-config", "larger than"),
-        ({"user_data": b"\0" * (16 * 1024 * 1024 + 1)}, "user-data", "larger than 16777216"),
         ({"meta_data": "seedfrom: ftp://host/"}, "meta-data:1:11", "not understood"),
         ({"meta_data": "seedfrom: folder"}, "meta-data:1:11", "not understood"),
     ],
@@ -321,6 +320,16 @@ def test_invalid(tmp_path: Path, files: Mapping[str, Any], where: str, message: 
     with pytest.raises(SourceInvalid, match=message) as caught:
         read(tmp_path)
     assert caught.value.where == f"/{OWN}/{where}"
+
+
+def test_user_data_that_is_too_large(tmp_path: Path) -> None:
+    """User data over its limit is left out and named; a machine keeps its name and addresses without it."""
+    put(tmp_path, OWN, meta_data="instance-id: i", user_data=b"\0" * (16 * 1024 * 1024 + 1))
+    found = read(tmp_path)
+    assert (found.instance_id, found.user_data) == ("i", None)
+    assert [(problem.field, problem.message) for problem in found.problems] == [
+        ("user_data", "is larger than 16777216 bytes")
+    ]
 
 
 def test_odd_files(tmp_path: Path) -> None:
