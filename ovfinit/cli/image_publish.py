@@ -65,7 +65,7 @@ def run(name: str, options: Namespace) -> int:
     jobs = max(1, min(32, options.jobs))
     beside = options.folder if name == "image download" else os.path.join(os.getcwd(), "image")
     with surroundings(output, beside) as (meter, _):
-        told = publish.Told(meter.expect, meter.advance, lambda text: output.warn([text]))
+        told = publish.Told(meter.expect, meter.advance)
         if name == "image download":
             files = publish.fetch(cloud, options.manifest, options.folder, told, jobs=jobs, replace=options.force)
             document: dict[str, object] = {"version": 1, "files": files}

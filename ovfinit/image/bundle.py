@@ -59,7 +59,6 @@ def pack(
     owner: Owner,
     labels: Labels,
     *,
-    part_size: int = PART_SIZE,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Manifest:
     """Bundle an image into `folder`, which exists: parts, and last the manifest, PREFIX.manifest.xml.
@@ -75,7 +74,7 @@ def pack(
             yield piece
 
     packed = ahead(bundle_keys.encrypt(deflate.compress(hashed()), key))
-    parts, total = _cut(packed, folder, prefix, part_size)
+    parts, total = _cut(packed, folder, prefix, PART_SIZE)
     manifest = Manifest(
         name=prefix,
         user=owner.user,

@@ -132,7 +132,6 @@ def bundled(appliance: Appliance, target: Target, loading: Loading) -> list[str]
             name,
             target.owner,
             labels,
-            part_size=target.part_size,
             advance=loading.advance,
         )
         names = sorted(os.listdir(result.candidate))
@@ -160,7 +159,6 @@ def _boot_bundles(appliance: Appliance, target: Target, labels: bundle.Labels, f
                 f"{name}-{kind}",
                 target.owner,
                 own,
-                part_size=target.part_size,
                 advance=loading.advance,
             )
     loading.warn(

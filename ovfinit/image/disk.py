@@ -12,7 +12,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, OvfinitError
 from ..record import Record
 from . import tool
 from .blocks import Blocks, RawFile
@@ -95,12 +95,10 @@ def probe(path: str, offset: int = 0, length: int | None = None, kind: str | Non
         _check_vmdk(head, path)
     try:
         said = json.loads(tool.run(["qemu-img", "info", "--output=json", _node(path, kind, offset, length)]))
-    except InputError:
-        raise
-    except Exception as error:
-        if getattr(error, "remedy", None):
-            raise
-        reason = str(error).rpartition(": ")[2]
+    except OvfinitError as error:
+        if error.remedy is not None:
+            raise  # qemu-img is not here
+        reason = error.message.rpartition(": ")[2]
         raise InputError(f"is no usable {kind} image: {reason}", where=path) from error
     details = said.get("format-specific", {}).get("data", {})
     if said.get("backing-filename") or details.get("data-file"):

@@ -73,7 +73,6 @@ class Ext:
         self._table = -(-self._per_group * self._inode_size // self._block)
         if not self._group_blocks:
             raise InputError("has a damaged superblock", where=blocks.name)
-        self.label = raw[120:136].split(b"\0")[0].decode("utf-8", "replace")
         digits = raw[104:120].hex()
         self.uuid = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 

@@ -34,11 +34,10 @@ class Place(Record):
 
 
 class Told(Record):
-    """Whom the work tells: `expect` what is begun and its bytes, `advance` bytes done, `warn` what is odd."""
+    """Whom the work tells: `expect` what is begun and its bytes, `advance` bytes done."""
 
     expect: Callable[[str, int], None]
     advance: Callable[[int], None]
-    warn: Callable[[str], None]
 
 
 def place(text: str) -> tuple[str, str]:

@@ -36,7 +36,6 @@ class Target(Record):
     full_disk: bool = False
     owner: bundle.Owner | None = None
     labels: bundle.Labels = bundle.Labels()
-    part_size: int = bundle.PART_SIZE
 
 
 # what an appliance may have → what to call it when it is lost

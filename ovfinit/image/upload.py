@@ -18,7 +18,6 @@ JOBS = 4
 # S3: parts of 5 MiB to 5 GiB, 10,000 of them at most
 PART = 16 * 1024 * 1024
 MOST_PARTS = 10_000
-ACLS = ("aws-exec-read", "private", "public-read", "authenticated-read")
 _ABSENT = ("404", "NoSuchKey", "NotFound")
 
 
