@@ -38,15 +38,57 @@ def activate(host: Host, renderer: str, deadline: Deadline, former: Mapping[str,
     Raises ChangeError with what the tool said.
     """
     if renderer == NETWORKD:
-        # networkd takes up changed files and reconfigures the links they match; addresses that stay are not touched
-        _call(host, ("networkctl", "reload"), deadline)
+        _networkd(host, former, deadline)
     elif renderer == IFUPDOWN:
         _take_down(host, former, deadline)
         _call(host, ("ifup", "--all"), deadline)
     elif renderer == NETPLAN:
-        _call(host, ("netplan", "apply"), deadline)
+        # `netplan apply` would also unbind drivers, settle udev and rename adapters in use
+        _call(host, ("netplan", "generate"), deadline)
+        if host.exists(SIGNS[NETWORKD][0]):
+            _call(host, ("networkctl", "reload"), deadline)
+        if host.exists(SIGNS[NETWORKMANAGER][0]):
+            _call(host, ("nmcli", "connection", "reload"), deadline)
     elif renderer == NETWORKMANAGER:
-        _call(host, ("nmcli", "connection", "reload"), deadline)
+        _profiles(host, former, deadline)
+
+
+def _networkd(host: Host, former: Mapping[str, bytes | None], deadline: Deadline) -> None:
+    """Networkd takes up changed files and reconfigures the links they match; addresses that stay are not touched.
+
+    A device that it made stays when its description goes, so we take it away; other parameters of one count from the
+    next boot on, since making it anew would tear down all that stands on it.
+    """
+    _call(host, ("networkctl", "reload"), deadline)
+    for path, text in former.items():
+        if path.endswith(".netdev") and text and host.read(path) is None:
+            name = _value(text.decode("utf-8", "replace"), "Name")
+            if name and host.exists(f"/sys/class/net/{name}"):
+                _call(host, ("networkctl", "delete", name), deadline)
+
+
+def _profiles(host: Host, former: Mapping[str, bytes | None], deadline: Deadline) -> None:
+    """NetworkManager reads profiles anew but leaves what is up as it is: a changed profile is started again.
+
+    Members come up with what they are part of. An adapter that is not there yet gets its profile when it appears.
+    """
+    _call(host, ("nmcli", "connection", "reload"), deadline)
+    for path in former:
+        text = host.text(path) if path.endswith(".nmconnection") else None
+        if text is None or _value(text, "master") or _value(text, "autoconnect") == "false":
+            continue
+        name = _value(text, "interface-name")
+        if name is None or host.exists(f"/sys/class/net/{name}") or _value(text, "type") != "ethernet":
+            seconds = str(max(1, int(deadline.remaining())))
+            _call(host, ("nmcli", "--wait", seconds, "connection", "up", "uuid", str(_value(text, "uuid"))), deadline)
+
+
+def _value(text: str, key: str) -> str | None:
+    """The first value of a key in a file of ours."""
+    for line in text.splitlines():
+        if line.startswith(f"{key}="):
+            return line[len(key) + 1 :]
+    return None
 
 
 def _take_down(host: Host, former: Mapping[str, bytes | None], deadline: Deadline) -> None:

@@ -135,10 +135,15 @@ def networkd(tree: Path, nics: dict[str, str], expect: tuple[str, ...]) -> Kerne
 
 def networkmanager(tree: Path, nics: dict[str, str]) -> Kernel:
     """Run the real NetworkManager on the profiles under `tree` until it has started them all."""
+    needs_networkmanager()
+    return _run(tree, nics, PREPARE + WITH_NETWORKMANAGER + REPORT)
+
+
+def needs_networkmanager() -> None:
+    """Skip the test where a program is missing that NetworkManager needs."""
     for program, package in (("NetworkManager", "network-manager"), ("dbus-daemon", "dbus")):
         if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
             pytest.skip(f"needs {program} (package {package})")
-    return _run(tree, nics, PREPARE + WITH_NETWORKMANAGER + REPORT)
 
 
 def ifup(tree: Path, nics: dict[str, str], *, down: bool = False) -> Kernel:

@@ -161,7 +161,7 @@ def test_link_files() -> None:
 
 
 def test_readiness_and_activation() -> None:
-    """Optional devices hold up no boot, and one that is brought up by hand does not either."""
+    """#5511: optional devices hold up no boot, and one that is brought up by hand does not either."""
     document = {
         "version": 2,
         "ethernets": {"eth0": {"optional": True}, "eth1": {"activation-mode": "off"}, "eth2": {"critical": True}},
@@ -181,7 +181,7 @@ def test_link_local() -> None:
 
 
 def test_off_subnet_gateway_in_every_family() -> None:
-    """A gateway outside the address's network is on-link; one of a DHCP network is left to the kernel."""
+    """#4995, #5523: a gateway outside the address's network is on-link; one of a DHCP network is left to the kernel."""
     document = {
         "version": 2,
         "ethernets": {
@@ -199,7 +199,7 @@ def test_off_subnet_gateway_in_every_family() -> None:
 
 
 def test_kernel_has_what_the_document_says(tmp_path: Path) -> None:
-    """The real networkd, given our files, makes the addresses, routes, rules and bridge that were asked for."""
+    """#4217, #4862: the real networkd makes the addresses, metrics, rules and bridge that were asked for."""
     for name, file in rendered(load("routing.yaml")).items():
         path = tmp_path / "etc/systemd/network" / f"10-ovfinit-{name}"
         path.parent.mkdir(parents=True, exist_ok=True)
