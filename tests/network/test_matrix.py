@@ -62,7 +62,10 @@ def together(render: Callable[[Network], Rendered]) -> tuple[Network, Rendered]:
         if not render(model(document)).errors:
             for kind, devices in apart(number, document).items():
                 whole.setdefault(kind, {}).update(devices)
-    network = model(whole)
+    parsed = v2.parse({"version": 2, **whole})
+    # put together, some default routes are alike, which is warned of
+    assert parsed.errors == ()
+    network = parsed.network
     result = render(network)
     assert result.errors == ()
     return placed(network), result
