@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import handed
 import inputs
 import live
 import system
@@ -165,9 +166,9 @@ def cut(stage: Stage) -> None:
 
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.replace("_", "-"): scene
-    for name, scene in [*globals().items(), *vars(live).items(), *vars(system).items()]
+    for name, scene in [*globals().items(), *vars(handed).items(), *vars(live).items(), *vars(system).items()]
     if callable(scene)
-    and getattr(scene, "__module__", "") in (__name__, live.__name__, system.__name__)
+    and getattr(scene, "__module__", "") in (__name__, handed.__name__, live.__name__, system.__name__)
     and not name.startswith("_")
     if name[0].islower()
 }
