@@ -165,10 +165,11 @@ def _apply(agent: Boot, stages: tuple[str, ...], output: Output, patience: float
     output.say(f"Instance {output.paint(metadata.instance_id or '', 'bold')} from {_place(metadata)}.")
     colours = {"done": "green", "failed": "red", "deferred": "cyan", "nothing": "dim"}
     width = max((len(RESULTS[entry["result"]]) for entry in status["handlers"].values()), default=0)
+    longest = max(map(len, status["handlers"]), default=0)
     for name, entry in status["handlers"].items():
         word = output.paint(f"{RESULTS[entry['result']]:<{width}}", colours[entry["result"]])
         changed = f"{len(entry['changed'])} changed" if entry["changed"] else ""
-        output.say(f"  {name:<10} {word}  {changed:<10} {entry['seconds'] * 1000:>6.0f} ms")
+        output.say(f"  {name:<{longest}} {word}  {changed:<10} {entry['seconds'] * 1000:>6.0f} ms")
     return output.code(1 if failed else 0)
 
 

@@ -75,8 +75,9 @@ def _show(known: dict[str, Any], output: Output) -> None:
     if known.get("datasource"):
         place = f"{known['datasource']}:{known['location']}" if known.get("location") else known["datasource"]
         output.say(f"source: {place}\ninstance: {known['instance_id']}")
+    longest = max(map(len, known.get("handlers", {})), default=0)
     for name, entry in known.get("handlers", {}).items():
-        output.say(f"  {name:<10} {RESULTS.get(entry['result'], entry['result'])}")
+        output.say(f"  {name:<{longest}} {RESULTS.get(entry['result'], entry['result'])}")
     for script in known.get("scripts", []):
         output.say(f"script {script['name']}: {_end(script)}")
     if known.get("running"):

@@ -65,7 +65,7 @@ def changes(
         name = name_of(host, place) if mount is None else device_name(host, mount)
         obstacle = _obstacle(host, place, mount, name)
         if obstacle or not name:
-            if settings:
+            if settings and not stopped:
                 yield Problem("growpart.devices", f"{place} {obstacle or 'is not on a disk'}")
             continue
         part = None if stopped else partition(host, name)

@@ -35,7 +35,7 @@ ssh_pwauth: false
 disable_root: true
 ssh_deletekeys: true
 no_ssh_fingerprints: false
-chpasswd: {expire: false, users: [{name: ann, type: RANDOM}]}
+chpasswd: {expire: false, users: [{name: ann, type: hash, password: $6$lab$lab}]}
 write_files:
 - {path: /etc/shop.conf, content: "shop: 7\\n", permissions: '0640', owner: 'root:deploy'}
 - {path: /etc/motd.d/shop, encoding: b64, content: U2hvcCBzZXJ2ZXIuCg==}
