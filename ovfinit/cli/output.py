@@ -80,12 +80,11 @@ class Output:
                 print(f"ovfinit: {label}: {harmless(line)}", file=sys.stderr)
 
     def findings(self, found: Iterable[Finding]) -> None:
-        """A line each on standard error, as compilers print them; with `--quiet` only errors."""
+        """A line each, what a command was asked for; with `--quiet` only errors."""
         for finding in found:
             if finding.severity == "error" or not self.quiet:
-                colour = "31" if finding.severity == "error" else "33"
-                label = f"\033[{colour}m{finding.severity}\033[0m" if self._colour_errors else finding.severity
-                print(f"{harmless(finding.where)}: {label}: {harmless(finding.words)}", file=sys.stderr)
+                label = self.paint(finding.severity, "red" if finding.severity == "error" else "yellow")
+                print(f"{harmless(finding.where)}: {label}: {harmless(finding.words)}")
 
     def fail(self, errors: Iterable[OvfinitError]) -> None:
         """Errors of a command that goes on nevertheless."""

@@ -41,11 +41,8 @@ def run(name: str, options: Namespace) -> int:
         output.document({"version": 1, "files": [_plain(result) for result in results]})
         return output.code(1 if failed else 0)
     for result in results:
-        output.findings(result.findings)
-        if result.error is not None:
-            if not result.findings:
-                output.fail([result.error])
-        else:
+        output.findings(_findings(result))
+        if result.error is None:
             output.say(f"{output.paint('ok', 'green')} {result.path}: {result.kind}")
         output.warn(result.warnings)
     return output.code(1 if failed else 0)

@@ -17,8 +17,9 @@ KNOWN = (WRONG / "findings.txt").read_text().splitlines()
 def test_every_mistake_at_its_place(ovfinit: Program) -> None:
     """All mistakes of all files are named at once: file, line, column, severity, key, reason, hint."""
     told = ovfinit("check", *FILES, code=1, cwd=WRONG)
-    assert told.err.splitlines() == KNOWN
-    assert told.out == "ok 06-unsupported.yaml: user data\n"
+    assert [line for line in told.out.splitlines() if not line.startswith("ok ")] == KNOWN
+    assert "ok 06-unsupported.yaml: user data" in told.out.splitlines()
+    assert told.err == ""
 
 
 def test_no_secret_is_shown(ovfinit: Program) -> None:
@@ -42,7 +43,7 @@ def test_warnings_are_no_errors(ovfinit: Program) -> None:
     """Keys that are known and not supported are warnings, which --strict minds."""
     ovfinit("check", "06-unsupported.yaml", cwd=WRONG)
     ovfinit("check", "06-unsupported.yaml", "--strict", code=3, cwd=WRONG)
-    assert ovfinit("check", "06-unsupported.yaml", "--quiet", cwd=WRONG).err == ""
+    assert ovfinit("check", "06-unsupported.yaml", "--quiet", cwd=WRONG).out == ""
 
 
 @pytest.mark.parametrize("name", FILES)
