@@ -138,12 +138,23 @@ def test_bad_seed(tree: Path, tmp_path: Path, name: str, content: bytes) -> None
     assert "fault of ovfinit" not in result.err
 
 
-@pytest.mark.parametrize("name", ["meta-data", "user-data", "vendor-data", "network-config"])
+@pytest.mark.parametrize("name", ["meta-data", "network-config"])
 def test_huge_seed(tree: Path, tmp_path: Path, name: str) -> None:
-    """100 MB in a file of a seed are refused."""
+    """100 MB in a file that says who a machine is are refused."""
     source = make_seed(tmp_path / "seed")
     sparse(tmp_path / "seed" / name, 100 << 20)
     assert name in refused(tree, source).err
+
+
+@pytest.mark.parametrize("name", ["user-data", "vendor-data"])
+def test_huge_user_data(tree: Path, tmp_path: Path, ovfinit: Program, name: str) -> None:
+    """100 MB of user data are left out with a warning; the machine has its name all the same."""
+    source = make_seed(tmp_path / "seed")
+    sparse(tmp_path / "seed" / name, 100 << 20)
+    (tree / "etc/ovfinit/ovfinit.yaml").write_text("disable: [users, ssh_keys, network]\n")
+    told = ovfinit("apply", "--root", tree, "--from", source)
+    assert f"{name}: {name.replace('-', '_')}: is larger than 16777216 bytes" in told.err
+    assert (tree / "etc/hostname").read_text() == "web1\n"
 
 
 @pytest.mark.parametrize("name", ["meta-data", "user-data"])
