@@ -45,6 +45,7 @@ def test_a_lock_of_nobody(tmp_path: Path, content: str) -> None:
     assert "\ndebian:" in (tree / "etc/passwd").read_text()
 
 
+@pytest.mark.slow
 def test_a_lock_of_somebody(tmp_path: Path) -> None:
     """A lock that one of the account tools holds is respected."""
     tree = make_tree(tmp_path / "tree")
