@@ -242,6 +242,13 @@ class Announce(Change):
     when: str = BOOT
 
 
+class RenameInterfaces(Change):
+    """The interfaces with these hardware addresses have these names, as far as they are down; see network/rename.py."""
+
+    kind = "rename"
+    names: Mapping[str, str] = {}
+
+
 class ReloadNetwork(Change):
     """The running network follows our files, read by the renderer `target`; where it is not running yet, nothing.
 

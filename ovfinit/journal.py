@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .tree import Tree
 
 SHADOW = "/etc/shadow"
-PLACELESS = ("kernel-hostname", "run", "call", "post", "message", "network-reload")
+PLACELESS = ("kernel-hostname", "run", "call", "post", "message", "network-reload", "rename")
 # made by any run of ours, not by a change; undo takes them away again if they were not there before
 OWN_PLACES = ("/var", "/var/lib", FOLDER, INSTANCES, "/var/log", LOG, OUTPUT, "/run", RUN)
 

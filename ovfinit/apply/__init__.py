@@ -24,6 +24,7 @@ _ROOMS = {
     **dict.fromkeys(("host-key", "kernel-hostname"), "identity"),
     **dict.fromkeys(("post", "message"), "messages"),
     "network-reload": "network",
+    "rename": "network",
 }
 
 

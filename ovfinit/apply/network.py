@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..changes import ReloadNetwork
+from ..changes import ReloadNetwork, RenameInterfaces
 from ..deadline import Deadline
 from ..errors import NetworkLost
 from ..network import activate
@@ -34,4 +34,10 @@ def _reload(change: ReloadNetwork, _: Step, host: Host) -> None:
         )
 
 
-PERFORM: dict[str, Any] = {ReloadNetwork.kind: _reload}
+def _rename(change: RenameInterfaces, _: Step, host: Host) -> None:
+    from ..network.rename import due, rename
+
+    rename(due(host, change.names))
+
+
+PERFORM: dict[str, Any] = {ReloadNetwork.kind: _reload, RenameInterfaces.kind: _rename}

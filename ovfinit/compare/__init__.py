@@ -17,6 +17,7 @@ _ROOMS = {
     **dict.fromkeys(("user", "group", "password", "keys"), "accounts"),
     **dict.fromkeys(("host-key", "kernel-hostname", "run", "call", "post", "message"), "programs"),
     "network-reload": "programs",
+    "rename": "programs",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .. import marks
-from ..changes import Announce, Call, MakeHostKey, Post, ReloadNetwork, Run, SetHostname
+from ..changes import Announce, Call, MakeHostKey, Post, ReloadNetwork, RenameInterfaces, Run, SetHostname
 from ..deferral import deferred
 from ..errors import ChangeError
 from ..step import Step
@@ -53,6 +53,14 @@ def _reload_network(change: ReloadNetwork, host: Host, past: Past) -> Step:
     return Step(change, "run", "the running network follows, and is taken back if it cuts this machine off")
 
 
+def _rename_interfaces(change: RenameInterfaces, host: Host, _: Past) -> Step:
+    from ..network.rename import due
+
+    found = due(host, change.names)
+    reason = ", ".join(f"{one.now} becomes {one.wanted}" for one in found)
+    return Step(change, "update" if found else "none", reason)
+
+
 _HAPPENED = {
     Run.kind: "has run",
     Call.kind: "was called",
@@ -64,5 +72,6 @@ COMPARE: dict[str, Any] = {
     MakeHostKey.kind: _make_host_key,
     SetHostname.kind: _set_hostname,
     ReloadNetwork.kind: _reload_network,
+    RenameInterfaces.kind: _rename_interfaces,
     **dict.fromkeys((Run.kind, Call.kind, Post.kind, Announce.kind), _run),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import marks
-from ..changes import LeaveAlone, ReloadNetwork, RemoveFile, WriteFile
+from ..changes import LeaveAlone, ReloadNetwork, RemoveFile, RenameInterfaces, WriteFile
 from ..digest import sha256
 from ..errors import ChangeError, NetworkLost, OvfinitError
 from ..model import Problem
@@ -75,6 +75,7 @@ def changes(
             yield from _obstacles(parsed.network, rendered, host)
         elif renderer == choose.NETPLAN:
             yield from _merged(parsed.network, host)
+        yield from _names(parsed.network, host)
         yield from _reload(metadata, config, host, renderer, rendered.files)
     # what was lost before the network came into this form
     ours = wanted.network is metadata.network
@@ -102,6 +103,14 @@ def _refuse(rendered: Rendered, past: Past, origin: str | None) -> None:
             where=origin,
             remedy="`ovfinit apply` tries it again",
         )
+
+
+def _names(network: Network, host: Host) -> Iterator[RenameInterfaces]:
+    """Interfaces that are found by their hardware address and called otherwise, before anything configures them."""
+    pairs = ((device.match, device.set_name) for device in network.devices)
+    names = {match.macaddress: name for match, name in pairs if match and match.macaddress and name}
+    if host.live and names:
+        yield RenameInterfaces(NAME, "interfaces", names=names)
 
 
 def _reload(

@@ -27,7 +27,7 @@ UNDONE = f"{INSTANCES}/.undone"
 # kind of change → the module of this package that knows it, its `UNDO`; all others are files
 _ROOMS = {
     **dict.fromkeys(("user", "group", "password", "keys"), "accounts"),
-    **dict.fromkeys(("kernel-hostname", "run", "call", "post", "message", "network-reload"), "programs"),
+    **dict.fromkeys(("kernel-hostname", "run", "call", "post", "message", "network-reload", "rename"), "programs"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..changes import Announce, Call, Post, ReloadNetwork, Run, SetHostname
+from ..changes import Announce, Call, Post, ReloadNetwork, RenameInterfaces, Run, SetHostname
 from .undone import Undone
 
 TYPE_CHECKING = False
@@ -31,5 +31,5 @@ def _gone(host: Host, entry: Mapping[str, Any], _: Mapping[str, str]) -> Iterato
 _KEPT = {Run.kind: "what a script did", Call.kind: "what a program did", Post.kind: "what was told"}
 UNDO: dict[str, Any] = {
     SetHostname.kind: _hostname,
-    **dict.fromkeys((Run.kind, Call.kind, Post.kind, Announce.kind, ReloadNetwork.kind), _gone),
+    **dict.fromkeys((Run.kind, Call.kind, Post.kind, Announce.kind, ReloadNetwork.kind, RenameInterfaces.kind), _gone),
 }

@@ -72,6 +72,20 @@ def watch(stage: Stage) -> None:
     stage.boot("keys change", Plug(platform="ec2"), Expect("watch1", DHCP, source="ec2", stays=True), change)
 
 
+def renamed(stage: Stage) -> None:
+    """An adapter that is to be called by another name has it on the very first boot, and keeps it."""
+    named = inputs.NETWORK.replace("    addresses:", "    set-name: uplink0\n    addresses:")
+    for name, text in {**inputs.seed("i-name", "name1", stage.public), "network-config": named}.items():
+        stage.guest.put({f"/var/lib/ovfinit/seed/{name}": (text.encode(), 0o600)})
+
+    def name() -> list[str]:
+        there, said = stage.lab.ssh(STATIC, USER, stage.key, "cat", "/sys/class/net/uplink0/address")
+        return [] if there else [f"no interface has the name: {said[-200:]}"]
+
+    stage.boot("first", Plug(), Expect("name1", STATIC, source="seed"), name)
+    stage.boot("second", Plug(), Expect("name1", STATIC, keys="same", source="seed"), name)
+
+
 def _until(true: Callable[[], bool]) -> bool:
     stop = time.monotonic() + WATCH_LIMIT
     while time.monotonic() < stop:
