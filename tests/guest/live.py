@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import inputs
 from checks import USER, Expect
-from lab import DHCP, ROUTER, STATIC
+from lab import DHCP, MAC, ROUTER, STATIC
 from machines import Plug
 
 if TYPE_CHECKING:
@@ -84,6 +84,39 @@ def renamed(stage: Stage) -> None:
 
     stage.boot("first", Plug(), Expect("name1", STATIC, source="seed"), name)
     stage.boot("second", Plug(), Expect("name1", STATIC, keys="same", source="seed"), name)
+
+
+def bond_vlan(stage: Stage) -> None:
+    """cloud-init's version 1 with a bond and a VLAN on it, which only a kernel of the guest's own can make."""
+    text = f"""version: 1
+config:
+  - {{type: physical, name: port0, mac_address: "{MAC}"}}
+  - type: bond
+    name: bond0
+    bond_interfaces: [port0]
+    params: {{bond-mode: active-backup, bond-miimon: 100}}
+    subnets: [{{type: static, address: {STATIC}/24, gateway: {ROUTER}}}]
+  - type: vlan
+    name: bond0.10
+    vlan_link: bond0
+    vlan_id: 10
+    subnets:
+      - type: static
+        address: 10.78.0.5/24
+        routes: [{{network: 10.79.0.0/16, gateway: 10.78.0.1, metric: 50}}]
+"""
+    for name, content in {**inputs.seed("i-bond", "bond1", stage.public), "network-config": text}.items():
+        stage.guest.put({f"/var/lib/ovfinit/seed/{name}": (content.encode(), 0o600)})
+
+    def kernel() -> list[str]:
+        facts = "/sys/class/net/bond0/bonding/"
+        command = f"ip -d addr show bond0.10; cat {facts}mode {facts}slaves; ip route"
+        _, said = stage.lab.ssh(STATIC, USER, stage.key, command)
+        wanted = ("vlan protocol 802.1Q id 10", "10.78.0.5/24", "active-backup 1\nport0", "10.79.0.0/16 via 10.78.0.1")
+        return [f"the kernel does not have {word!r}: {said}" for word in wanted if word not in said]
+
+    stage.boot("first", Plug(), Expect("bond1", STATIC, source="seed"), kernel)
+    stage.boot("second", Plug(), Expect("bond1", STATIC, keys="same", source="seed"), kernel)
 
 
 def _until(true: Callable[[], bool]) -> bool:

@@ -172,5 +172,5 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     and not name.startswith("_")
     if name[0].islower()
 }
-EMULATED_ONLY = ("ovf-late", "system-duties", "renamed")
+EMULATED_ONLY = ("ovf-late", "system-duties", "renamed", "bond-vlan")
 CONTAINER_ONLY = ("ifupdown", "networkmanager")
