@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
-    from ..image.loading import Loading
+    from ..image.convert.loading import Loading
     from .output import Output
 
 DESCRIPTION = {
@@ -60,7 +60,7 @@ def surroundings(output: Output, beside: str) -> Iterator[tuple[Meter, str]]:
 
 def loading(options: Namespace, output: Output, meter: Meter, scratch: str) -> Loading:
     """What reading an image needs, from the options that the verb has."""
-    from ..image.loading import Loading
+    from ..image.convert.loading import Loading
 
     return Loading(
         scratch=scratch,

@@ -72,9 +72,9 @@ def _check_settings(path: str) -> None:
 
 
 def _bake(root: str, options: Namespace, output: Output) -> list[str]:
-    from ..image import bake, payload
+    from ..image.bake import baking, payload
 
-    work = bake.Baking(root, lambda text: output.warn([text]))
+    work = baking.Baking(root, lambda text: output.warn([text]))
     for path in options.deb:
         entries = list(payload.of_deb(path))
         work.install(entries)
@@ -99,7 +99,7 @@ def _bake(root: str, options: Namespace, output: Output) -> list[str]:
     if options.seed:
         work.seed(options.seed)
     if options.config_file:
-        work.configure(bake.read(options.config_file))
+        work.configure(baking.read(options.config_file))
     for path in options.datasource:
         work.plugin(path)
     work.finish()
@@ -108,14 +108,15 @@ def _bake(root: str, options: Namespace, output: Output) -> list[str]:
 
 def _disk(options: Namespace, output: Output, meter: Meter, scratch: str) -> list[str]:
     """The same in a raw copy of the disk, which then takes the disk's place in its format."""
-    from ..image import disk, mounts
+    from ..image.disk import imagefile
     from ..image.result import Result
+    from ..image.rootfs import mounts
 
-    image = disk.probe(options.target)
+    image = imagefile.probe(options.target)
     target = options.output or options.target
     work = os.path.join(scratch, "disk")
     meter.expect("copying", image.capacity)
-    disk.write(image, work, "raw")
+    imagefile.write(image, work, "raw")
     with mounts.root_of(work) as root:
         made = _bake(root, options, output)
     with Result(target, replace=options.force or not options.output) as result:
@@ -124,5 +125,5 @@ def _disk(options: Namespace, output: Output, meter: Meter, scratch: str) -> lis
             os.chmod(result.candidate, os.stat(options.target).st_mode & 0o777)
         else:
             meter.expect("writing", image.capacity)
-            disk.write(disk.probe(work, kind="raw"), result.candidate, image.format)
+            imagefile.write(imagefile.probe(work, kind="raw"), result.candidate, image.format)
     return made

@@ -34,15 +34,16 @@ def arguments(name: str, parser: ArgumentParser) -> None:
 def run(name: str, options: Namespace) -> int:
     """Run this command."""
     del name
-    from ..image import capture, convert
-    from ..image.target import Target
+    from ..image import capture
+    from ..image.convert import conversion
+    from ..image.convert.target import Target
 
     output = Output(options)
     own = options.disk is None
     if own and os.geteuid() != 0:
         raise OvfinitError("only root can capture a running machine", remedy="run it as root, or name an image file")
     device = options.disk or capture.device_of_root()
-    kind = "ovf" if options.output.endswith("/") else convert.kind_of(options.output)
+    kind = "ovf" if options.output.endswith("/") else conversion.kind_of(options.output)
     if kind not in ("ovf", "ova"):
         raise UsageError("an OVF package ends in .ova or .ovf, or is a folder/")
     target = Target(
@@ -59,7 +60,7 @@ def run(name: str, options: Namespace) -> int:
         package = machine(options, [work], "raw")
         if not options.name:
             package = package.with_(name=_name(options, own))
-        made = convert.save(package, target, load)
+        made = conversion.save(package, target, load)
     if output.json:
         output.document({"version": 1, "device": device, "copied": copied, "files": made, "warnings": output.warnings})
     output.say("\n".join(made))
@@ -96,7 +97,7 @@ def _copy(device: str, work: str, meter: Meter) -> int:
 
 
 def _scrub(work: str, output: Output) -> None:
-    from ..image import mounts
+    from ..image.rootfs import mounts
     from .scrub import scrub
 
     with mounts.root_of(work) as root:

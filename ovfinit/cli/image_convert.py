@@ -11,8 +11,8 @@ from .output import Output
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ..image.appliance import Appliance
-    from ..image.bundle import Labels, Owner
+    from ..image.bundle.packing import Labels, Owner
+    from ..image.convert.appliance import Appliance
 
 DESCRIPTION = {
     "image convert": "Convert a machine image: what SRC is, its content tells, what DST is to be, its ending.\n"
@@ -62,14 +62,16 @@ def labels_arguments(parser: ArgumentParser) -> None:
 def run(name: str, options: Namespace) -> int:
     """Run this command."""
     del name
-    from ..image import convert, repack
-    from ..image import loading as reading
-    from ..image.target import Target
+    from ..image.convert import conversion, repack
+    from ..image.convert import loading as reading
+    from ..image.convert.target import Target
 
     output = Output(options)
-    kind = options.to or convert.kind_of(options.destination)
-    if kind not in convert.KINDS:
-        raise UsageError(f"there is no format {kind!r} to convert to", remedy=f"there are: {', '.join(convert.KINDS)}")
+    kind = options.to or conversion.kind_of(options.destination)
+    if kind not in conversion.KINDS:
+        raise UsageError(
+            f"there is no format {kind!r} to convert to", remedy=f"there are: {', '.join(conversion.KINDS)}"
+        )
     if options.from_format is not None and options.from_format not in reading.KINDS:
         raise UsageError(f"there is no format {options.from_format!r}", remedy=f"there are: {', '.join(reading.KINDS)}")
     target = Target(
@@ -91,7 +93,7 @@ def run(name: str, options: Namespace) -> int:
             made = repack.repack(options.source, target, load, algorithm=options.algorithm)
         else:
             machine = reading.load(options.source, source_kind, load)
-            made = convert.save(_changed(machine, options), target, load)
+            made = conversion.save(_changed(machine, options), target, load)
     if output.json:
         output.document({"version": 1, "from": source_kind, "to": kind, "files": made, "warnings": output.warnings})
     output.say("\n".join(made))
@@ -106,7 +108,7 @@ def _same_package(source: str, kind: str, options: Namespace) -> bool:
 
 def _changed(machine: Appliance, options: Namespace) -> Appliance:
     """The machine with the caller's name and networks."""
-    from ..image.appliance import Adapter
+    from ..image.convert.appliance import Adapter
 
     if options.name:
         machine = machine.with_(name=options.name)
@@ -126,7 +128,7 @@ def _changed(machine: Appliance, options: Namespace) -> Appliance:
 
 def owner(options: Namespace) -> Owner:
     """Who bundles. Raises UsageError for what is not given, InputError for what is no key."""
-    from ..image import bundle, bundle_keys
+    from ..image.bundle import keys, packing
 
     missing = [f"--{name}" for name in ("user", "privatekey", "ec2cert") if not getattr(options, name)]
     if missing:
@@ -135,23 +137,23 @@ def owner(options: Namespace) -> Owner:
     user = options.user.replace("-", "")
     if not user.isalnum():
         raise UsageError("--user is an account number, of digits and dashes")
-    private = bundle_keys.private_key(options.privatekey)
-    public = bundle_keys.certificate(options.cert) if options.cert else private.public_key()
+    private = keys.private_key(options.privatekey)
+    public = keys.certificate(options.cert) if options.cert else private.public_key()
     if public.public_numbers() != private.public_key().public_numbers():
         raise UsageError("--cert and --privatekey do not belong together")
-    return bundle.Owner(user, private, public, bundle_keys.certificate(options.ec2cert))
+    return packing.Owner(user, private, public, keys.certificate(options.ec2cert))
 
 
 def labels(options: Namespace) -> Labels:
     """What a new bundle's manifest tells the cloud. Raises UsageError."""
-    from ..image import bundle
+    from ..image.bundle import packing
 
-    if options.arch and options.arch not in bundle.ARCHITECTURES:
-        raise UsageError(f"there is no architecture {options.arch!r}", remedy=", ".join(bundle.ARCHITECTURES))
+    if options.arch and options.arch not in packing.ARCHITECTURES:
+        raise UsageError(f"there is no architecture {options.arch!r}", remedy=", ".join(packing.ARCHITECTURES))
     mappings = dict(text.partition("=")[::2] for text in options.block_device_mapping)
     if not all(mappings) or not all(mappings.values()):
         raise UsageError("--block-device-mapping is NAME=DEVICE, such as ephemeral0=sdb")
-    return bundle.Labels(
+    return packing.Labels(
         architecture=options.arch or "",
         mappings=mappings,
         product_codes=tuple(options.product_code),

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
-    from ..image.appliance import Appliance
-    from ..image.inside import Facts
-    from ..image.package import Product
-    from ..image.spec import Spec
+    from ..image.convert.appliance import Appliance
+    from ..image.create.spec import Spec
+    from ..image.package.model import Product
+    from ..image.rootfs.inspection import Facts
 
 DESCRIPTION = {
     "image create": "Make an OVF package (app.ova, app.ovf, FOLDER/) of disks that vmdb2, mkosi, packer or others\n"
@@ -74,11 +74,11 @@ def create_arguments(parser: ArgumentParser) -> None:
 def run(name: str, options: Namespace) -> int:
     """Run this command."""
     del name
-    from ..image import convert
-    from ..image.target import Target
+    from ..image.convert import conversion
+    from ..image.convert.target import Target
 
     output = Output(options)
-    kind = "ovf" if options.output.endswith("/") else convert.kind_of(options.output)
+    kind = "ovf" if options.output.endswith("/") else conversion.kind_of(options.output)
     if kind not in ("ovf", "ova"):
         raise UsageError(
             "an OVF package ends in .ova or .ovf, or is a folder/", remedy="image convert makes other things"
@@ -89,7 +89,7 @@ def run(name: str, options: Namespace) -> int:
     with surroundings(output, options.output) as (meter, scratch):
         load = loading(options, output, meter, scratch)
         package = machine(options, options.disks, options.from_format)
-        made = convert.save(package, target, load)
+        made = conversion.save(package, target, load)
     if output.json:
         names = [question.name for product in package.products for question in product.properties]
         output.document({"version": 1, "files": made, "properties": names, "warnings": output.warnings})
@@ -104,15 +104,16 @@ def machine(options: Namespace, disks: Sequence[str], kind: str | None) -> Appli
     """
     import os
 
-    from ..image import inside, spec
-    from ..image import loading as reading
-    from ..image.appliance import ADAPTER_MODELS, MEMORY, Adapter
+    from ..image.convert import loading as reading
+    from ..image.convert.appliance import ADAPTER_MODELS, MEMORY, Adapter
+    from ..image.create import spec
+    from ..image.rootfs import inspection
 
     told = spec.read(options.spec) if options.spec else spec.Spec()
     parts = [reading.bare(path, kind) for path in disks]
     first = parts[0].drives[0].image
     assert first is not None
-    facts = inside.look(first)
+    facts = inspection.look(first)
     memory = spec.size(options.memory) if options.memory else told.memory or MEMORY
     if memory is None:
         raise UsageError(f"--memory {options.memory!r} is not a size such as 2G")
@@ -148,8 +149,8 @@ def machine(options: Namespace, disks: Sequence[str], kind: str | None) -> Appli
 
 
 def _products(options: Namespace, told: Spec, facts: Facts) -> tuple[Product, ...]:
-    from ..image import questions
-    from ..image.package import Product
+    from ..image.create import questions
+    from ..image.package.model import Product
 
     known = told.product
     product = Product(

@@ -11,8 +11,8 @@ from .output import Output
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ..image.cloudapi import Cloud
-    from ..image.publish import Told
+    from ..image.publish.cloudapi import Cloud
+    from ..image.publish.publishing import Told
 
 DESCRIPTION = {
     "image publish": "Upload a bundle and register it with EC2 or Eucalyptus, or upload an OVA or disk and import it.\n"
@@ -52,7 +52,7 @@ def arguments(name: str, parser: ArgumentParser) -> None:
 
 def run(name: str, options: Namespace) -> int:
     """Run this command."""
-    from ..image import cloudapi, publish
+    from ..image.publish import cloudapi, publishing
 
     output = Output(options)
     cloud = cloudapi.connect(
@@ -65,9 +65,9 @@ def run(name: str, options: Namespace) -> int:
     jobs = max(1, min(32, options.jobs))
     beside = options.folder if name == "image download" else os.path.join(os.getcwd(), "image")
     with surroundings(output, beside) as (meter, _):
-        told = publish.Told(meter.expect, meter.advance)
+        told = publishing.Told(meter.expect, meter.advance)
         if name == "image download":
-            files = publish.fetch(cloud, options.manifest, options.folder, told, jobs=jobs, replace=options.force)
+            files = publishing.fetch(cloud, options.manifest, options.folder, told, jobs=jobs, replace=options.force)
             document: dict[str, object] = {"version": 1, "files": files}
             lines = files
         else:
@@ -79,22 +79,22 @@ def run(name: str, options: Namespace) -> int:
 
 
 def _publish(options: Namespace, cloud: Cloud, told: Told, jobs: int) -> tuple[dict[str, object], list[str]]:
-    from ..image import publish
+    from ..image.publish import publishing
 
-    bucket, prefix = publish.place(options.bucket)
-    where = publish.Place(bucket, prefix, options.acl, options.create_bucket, jobs)
+    bucket, prefix = publishing.place(options.bucket)
+    where = publishing.Place(bucket, prefix, options.acl, options.create_bucket, jobs)
     if not os.path.isdir(options.source) and not options.source.endswith(".xml"):
-        task = publish.bring(cloud, options.source, where, told, description=options.description, role=options.role)
-        image = publish.await_import(cloud, task, told, _DAY) if options.wait else None
+        task = publishing.bring(cloud, options.source, where, told, description=options.description, role=options.role)
+        image = publishing.await_import(cloud, task, told, _DAY) if options.wait else None
         return {"version": 1, "task": task, "image": image}, [image or f"{task}: the import has begun"]
     ids: dict[str, str | None] = {"kernel": options.kernel, "ramdisk": options.ramdisk}
     images, lines = [], []
-    for path, manifest in publish.manifests(options.source):
-        location = publish.send(cloud, path, manifest, where, told)
+    for path, manifest in publishing.manifests(options.source):
+        location = publishing.send(cloud, path, manifest, where, told)
         image = None
         if not options.no_register:
             machine = manifest.kind == "machine"
-            image = publish.register(
+            image = publishing.register(
                 cloud,
                 location,
                 manifest,

@@ -29,7 +29,7 @@ def arguments(name: str, parser: ArgumentParser) -> None:
 def run(name: str, options: Namespace) -> int:
     """Run this command."""
     del name
-    from ..image import loading as reading
+    from ..image.convert import loading as reading
     from ..image.result import Result
 
     output = Output(options)

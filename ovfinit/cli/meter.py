@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ..image.units import people
+from ..image.package.units import people
 
 if TYPE_CHECKING:
     from .output import Output

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable
 
-    from ..image.finding import Finding, Findings
-    from ..image.package import Package
+    from ..image.package.finding import Finding, Findings
+    from ..image.package.model import Package
     from .output import Output
 
 DESCRIPTION = {

@@ -6,11 +6,11 @@ import sys
 from time import monotonic
 
 from ..errors import InputError
-from ..image import presentation
-from ..image.conformance import check
-from ..image.finding import ERROR, NOTE, WARNING, Finding, Findings
-from ..image.reading import open_package
-from ..image.units import people
+from ..image.conformance.checks import check
+from ..image.package import presentation
+from ..image.package.finding import ERROR, NOTE, WARNING, Finding, Findings
+from ..image.package.reading import open_package
+from ..image.package.units import people
 from .output import Output
 from .ovf import painted
 

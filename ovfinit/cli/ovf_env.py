@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
-    from ..image.answering import Ask, Question, Told
-    from ..image.delivery import Delivery, Environment
-    from ..image.environment import Adapter, Platform
-    from ..image.reading import OpenPackage
+    from ..image.environment.answering import Ask, Question, Told
+    from ..image.environment.delivery import Delivery, Environment
+    from ..image.environment.document import Adapter, Platform
+    from ..image.package.reading import OpenPackage
 
 FORMAT_HELP = """what to write, where the ending of the name does not tell:
 iso, xml, guestinfo, xenstore, qemu, libvirt, nocloud"""
@@ -46,7 +46,7 @@ FILES_LIMIT = 64 * 1024 * 1024
 
 def arguments(name: str, parser: ArgumentParser) -> None:
     """Options of this command."""
-    from ..image.delivery import FORMATS
+    from ..image.environment.delivery import FORMATS
 
     del name
     parser.add_argument(
@@ -98,8 +98,8 @@ def arguments(name: str, parser: ArgumentParser) -> None:
 def run(name: str, options: Namespace) -> int:
     """Run this command."""
     del name
-    from ..image import delivery
-    from ..image.delivery import Environment
+    from ..image.environment import delivery
+    from ..image.environment.delivery import Environment
 
     output = Output(options)
     wanted: str = options.format or delivery.told_by(options.output)
@@ -141,10 +141,10 @@ def _of_package(options: Namespace, output: Output, added: dict[str, str], adapt
     """Read the package, have its questions answered, and put the document together."""
     from .. import __version__
     from ..formats.environment import PROPERTIES
-    from ..image import answering
-    from ..image.delivery import Environment
-    from ..image.environment import Platform
-    from ..image.reading import open_package
+    from ..image.environment import answering
+    from ..image.environment.delivery import Environment
+    from ..image.environment.document import Platform
+    from ..image.package.reading import open_package
 
     with open_package(options.file, language=options.language) as opened:
         package = opened.package
@@ -186,12 +186,12 @@ def _compose(
     platform: Platform | None,
     told: Told | None = None,
 ) -> bytes:
-    from ..image import environment
-    from ..image.environment import Platform
+    from ..image.environment import document
+    from ..image.environment.document import Platform
 
     if platform is None and (options.platform or options.locale or options.timezone is not None):
         platform = Platform(options.platform or "", "", "", options.locale, options.timezone)
-    return environment.compose(
+    return document.compose(
         properties,
         environment_id=identity,
         adapters=adapters,
@@ -263,7 +263,7 @@ def _environment_files(opened: OpenPackage, told: Told) -> dict[str, bytes]:
 
 
 def _adapter(text: str) -> Adapter:
-    from ..image.environment import Adapter
+    from ..image.environment.document import Adapter
 
     mac, _, network = text.partition("=")
     plain = mac.strip().lower().replace("-", ":")

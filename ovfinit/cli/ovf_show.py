@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..image import presentation
-from ..image.constraint import constraint
-from ..image.reading import open_package
-from ..image.units import people
+from ..image.package import presentation
+from ..image.package.constraint import constraint
+from ..image.package.reading import open_package
+from ..image.package.units import people
 from .output import Output
 from .ovf import chosen_option, package_arguments, painted
 from .table import line_width, table
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable, Iterator
 
-    from ..image.package import Collection, Disk, Eula, Hardware, Item, Machine, Package, Product, Property
+    from ..image.package.model import Collection, Disk, Eula, Hardware, Item, Machine, Package, Product, Property
 
 DESCRIPTION = {
     "ovf show": "Show what is in an OVF package: product, licence, deployment options, machines with their devices,\n"
@@ -149,7 +149,7 @@ class _Page:
                     yield f"    {label}: {url}"
 
     def _node(self, node: Machine | Collection) -> Iterator[str]:
-        from ..image.package import Machine
+        from ..image.package.model import Machine
 
         kind = "Machine" if isinstance(node, Machine) else "Collection"
         name = f" {node.name!r}" if node.name and node.name != node.id else ""

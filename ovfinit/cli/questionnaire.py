@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 
 from ..errors import OvfinitError
-from ..image.constraint import BOOLEAN
-from ..image.presentation import is_secret
+from ..image.package.constraint import BOOLEAN
+from ..image.package.presentation import is_secret
 from .output import harmless
 from .table import folded, line_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..image.answering import Question
+    from ..image.environment.answering import Question
 
 NOTHING = ("''", '""')
 LISTED = 30

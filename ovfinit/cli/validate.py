@@ -67,8 +67,8 @@ def _is_package(path: str) -> bool:
 
 def _package(path: str) -> Inspection:
     """What `ovf check` says about a package; notes are left to it."""
-    from ..image.conformance import check
-    from ..image.reading import open_package
+    from ..image.conformance.checks import check
+    from ..image.package.reading import open_package
 
     try:
         with open_package(path) as opened:

@@ -9,14 +9,15 @@ import struct
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, OvfinitError
-from . import partition, tool
-from .blocks import PIECE, RawFile, Window, write_sparse
-from .ext import Ext
+from . import tool
+from .disk import partition
+from .disk.blocks import PIECE, RawFile, Window, write_sparse
+from .rootfs.ext import Ext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .blocks import Blocks
+    from .disk.blocks import Blocks
 
 _SWAP = (0x82, "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f")
 _SWAP_HEADER = 4096

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from .blocks import ZEROS
+from .disk.blocks import ZEROS
 from .stages import ahead, ordered
 
 if TYPE_CHECKING:

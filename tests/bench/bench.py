@@ -161,7 +161,7 @@ def make_input(folder: str) -> None:
 
     from demo import INPUT, make_tree  # type: ignore[import-not-found,unused-ignore]
 
-    from ovfinit.image import iso
+    from ovfinit.image.environment import iso
 
     Path(folder, "env.iso").write_bytes(iso.compose((INPUT / "ovf-env.xml").read_bytes()))
     make_tree(Path(folder, "fresh"))

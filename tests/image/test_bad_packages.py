@@ -16,8 +16,9 @@ from packages import DISK, envelope, folder, manifest, ova, product, sound
 from scratch import REPO, Result, environment
 
 from ovfinit.errors import InputError
-from ovfinit.image import conformance, presentation
-from ovfinit.image.reading import open_package
+from ovfinit.image.conformance import checks
+from ovfinit.image.package import presentation
+from ovfinit.image.package.reading import open_package
 
 Program = Callable[..., Result]
 DATA = REPO / "tests/data/ovf-packages"
@@ -29,7 +30,7 @@ def looked_at(path: Path) -> int:
     """How many errors a package has, after everything was read of it that can be; InputError counts as one."""
     try:
         with open_package(str(path)) as opened:
-            conformance.check(opened)
+            checks.check(opened)
             presentation.document(opened, opened.package.default_option)
             return opened.findings.errors
     except InputError as error:

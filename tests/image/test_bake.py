@@ -173,11 +173,11 @@ def test_a_disk_image_is_baked_and_scrubbed(system: Path, tmp_path: Path) -> Non
 
     assert done.code == 0, done
     assert (tmp_path / "web.qcow2").read_bytes() == before
-    from ovfinit.image import disk
-    from ovfinit.image.blocks import Window
-    from ovfinit.image.ext import Ext
+    from ovfinit.image.disk import imagefile
+    from ovfinit.image.disk.blocks import Window
+    from ovfinit.image.rootfs.ext import Ext
 
-    with disk.probe(str(tmp_path / "new.qcow2")).open() as blocks:
+    with imagefile.probe(str(tmp_path / "new.qcow2")).open() as blocks:
         files = Ext(Window(blocks, MIB, 48 * MIB))
         assert files.exists("/etc/systemd/system/multi-user.target.wants")
         assert files.read("/etc/machine-id") == b""

@@ -13,8 +13,8 @@ from image.images import MIB, make_ext, make_partitioned, make_root
 from scratch import run
 
 from ovfinit.image import capture
-from ovfinit.image.blocks import RawFile, Window
-from ovfinit.image.ext import Ext
+from ovfinit.image.disk.blocks import RawFile, Window
+from ovfinit.image.rootfs.ext import Ext
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
 

@@ -11,7 +11,7 @@ import pytest
 from image.images import MIB, identical, make_disk, make_ext, make_partitioned, make_root
 from scratch import run
 
-from ovfinit.image import questions
+from ovfinit.image.create import questions
 from ovfinit.normalize.properties import TABLE
 
 SCHEMA = Path(__file__).parents[1] / "data/dmtf/ovf-envelope.xsd"

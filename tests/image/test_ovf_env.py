@@ -21,8 +21,7 @@ from packages import OVF2, envelope, folder, ova, product
 from scratch import REPO, Result, environment
 
 from ovfinit.errors import InputError
-from ovfinit.image import environment as document
-from ovfinit.image import iso
+from ovfinit.image.environment import document, iso
 
 Program = Callable[..., Result]
 HOSTILE = "a \"quoted\" <tag> & 'more'\nsecond line\ttab"

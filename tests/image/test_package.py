@@ -8,7 +8,7 @@ import pytest
 from packages import DISK, OVF1, envelope, ova
 
 from ovfinit.errors import InputError
-from ovfinit.image.reading import open_package
+from ovfinit.image.package.reading import open_package
 
 
 @pytest.mark.parametrize(

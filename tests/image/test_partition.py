@@ -11,9 +11,9 @@ from image.images import MIB, OPEN, OWN, make_disk, make_ext, make_kernels, make
 from scratch import run
 
 from ovfinit.errors import InputError
-from ovfinit.image import partition
-from ovfinit.image.blocks import RawFile, Window
-from ovfinit.image.ext import Ext
+from ovfinit.image.disk import partition
+from ovfinit.image.disk.blocks import RawFile, Window
+from ovfinit.image.rootfs.ext import Ext
 
 NEWER = "6.10.0-1-amd64"
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from scratch import REPO, Result
 
-from ovfinit.image import conformance
-from ovfinit.image.constraint import constraint
-from ovfinit.image.package import Package
-from ovfinit.image.presentation import size
-from ovfinit.image.reading import OpenPackage, open_package
+from ovfinit.image.conformance import checks
+from ovfinit.image.package.constraint import constraint
+from ovfinit.image.package.model import Package
+from ovfinit.image.package.presentation import size
+from ovfinit.image.package.reading import OpenPackage, open_package
 
 Program = Callable[..., Result]
 DATA = REPO / "tests/data/ovf-packages"
@@ -31,7 +31,7 @@ def package(name: str, **options: Any) -> Package:
 def checked(name: str) -> OpenPackage:
     """A package with all that is wrong with it."""
     with open_package(str(DATA / name)) as opened:
-        conformance.check(opened)
+        checks.check(opened)
         return opened
 
 

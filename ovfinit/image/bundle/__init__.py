@@ -1,0 +1,1 @@
+"""EC2/UEC bundles: packed, sealed, signed and opened."""

@@ -1,0 +1,1 @@
+"""From any packaging of a machine to any other."""

@@ -1,0 +1,1 @@
+"""What a new package is told: machine, product and questions."""

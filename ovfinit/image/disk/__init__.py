@@ -1,0 +1,1 @@
+"""Disks: formats of image files, partition tables, and their content in pieces."""

@@ -1,0 +1,1 @@
+"""Images into a cloud and out of one."""

@@ -1,0 +1,169 @@
+"""A file system image made into a disk that boots by itself, as a bundle's or a UEC tarball's image cannot.
+
+The disk gets a partition table, GRUB in the gap before the first partition, and, if its kernel came beside it, a second
+partition with that kernel. Nothing is mounted and nothing of the image is run. GRUB's own configuration is built in:
+it loads what /vmlinuz points to, so that a kernel that is updated later is booted too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from ...errors import OvfinitError
+from .. import tool
+from ..disk import imagefile, partition
+from ..disk.blocks import ZEROS, RawFile, write_sparse
+from . import kernel
+from .ext import Ext
+
+if TYPE_CHECKING:
+    from ..convert.appliance import Appliance
+    from ..convert.loading import Loading
+    from ..disk.blocks import Blocks
+
+GRUB = "/usr/lib/grub/i386-pc"
+MODULES = ("biosdisk", "part_msdos", "ext2", "search", "search_fs_uuid", "linux", "normal", "echo", "gzio")
+CONSOLES = "console=tty0 console=ttyS0"
+_SECTOR = imagefile.SECTOR
+_MIB = partition.MIB
+
+
+def whole_disk(appliance: Appliance, loading: Loading) -> Appliance:
+    """The same machine with a disk around its root file system; a warning says what keeps it from booting.
+
+    The new disk lies in the scratch folder.
+    """
+    drive = appliance.drives[0]
+    assert drive.image is not None
+    path = os.path.join(loading.scratch, "whole-disk")
+    with drive.image.open() as root:
+        files = Ext(root)
+        boot, menu = _boot(appliance, files, root, loading)
+        size = -(-root.size // _MIB) * _MIB
+        start, second = _MIB, None
+        total = start + size
+        if boot is not None:
+            second = total, os.path.getsize(boot)
+            total += second[1]
+        code, core = _grub(menu, loading) if menu else (b"", b"")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(descriptor, total)
+            os.pwrite(descriptor, partition.mbr(start, size, second, code), 0)
+            os.pwrite(descriptor, core, _SECTOR)
+            loading.expect("putting a disk around the file system", root.size)
+            _copy(root, descriptor, start, loading)
+            if boot is not None and second is not None:
+                with RawFile(boot) as content:
+                    _copy(content, descriptor, second[0], loading)
+        finally:
+            os.close(descriptor)
+    image = imagefile.probe(path, kind="raw")
+    if drive.image.path.startswith(f"{loading.scratch}{os.sep}"):
+        os.unlink(drive.image.path)
+    drives = (drive.with_(image=image, capacity=image.capacity), *appliance.drives[1:])
+    return appliance.with_(drives=drives, partition=False, kernel=None, ramdisk=None, command_line="")
+
+
+def with_kernel(appliance: Appliance, loading: Loading) -> Appliance:
+    """The same machine with the kernel of its file system beside it, for a hypervisor that boots it directly."""
+    drive = appliance.drives[0]
+    assert drive.image is not None
+    with drive.image.open() as root:
+        try:
+            found = kernel.find(root, root, appliance.name)
+        except OvfinitError as error:
+            loading.warn(f"{error.message}: the machine cannot boot by itself")
+            return appliance
+    names = {"kernel": found.kernel, "ramdisk": found.ramdisk}
+    paths: dict[str, str | None] = dict.fromkeys(names)
+    for name, content in names.items():
+        if content is not None:
+            paths[name] = os.path.join(loading.scratch, f"taken-{name}")
+            with open(os.path.join(loading.scratch, f"taken-{name}"), "xb") as file:
+                file.write(content)
+    return appliance.with_(command_line=found.command_line, **paths)
+
+
+def _copy(blocks: Blocks, descriptor: int, start: int, loading: Loading) -> None:
+    offset = start
+    for piece in blocks.pieces():
+        if piece is not ZEROS:
+            write_sparse(descriptor, piece, offset)
+        offset += len(piece)
+        loading.advance(len(piece))
+
+
+def _boot(appliance: Appliance, files: Ext, root: Blocks, loading: Loading) -> tuple[str | None, str]:
+    """An image of a partition for a kernel that lies beside the disk; what GRUB is to do, "" if nothing can boot."""
+    if appliance.architecture not in ("i386", "x86_64"):
+        loading.warn(f"nothing here makes a disk of {appliance.architecture} bootable: it has no boot loader")
+        return None, ""
+    arguments = appliance.command_line or f"root=UUID={files.uuid} ro {CONSOLES}"
+    if appliance.kernel is not None:
+        image = _boot_image(appliance, loading)
+        with RawFile(image) as content:
+            place = Ext(content).uuid
+        return image, _menu(place, "/vmlinuz", "/initrd" if appliance.ramdisk else None, arguments)
+    try:
+        found = kernel.find(root, root, appliance.name)
+    except OvfinitError:
+        wanted = appliance.kernel_id
+        named = f"; the bundle names {wanted}, which the cloud has" if wanted not in (None, "true") else ""
+        loading.warn(f"the image has no kernel in it, so that the disk cannot boot{named}")
+        return None, ""
+    if files.size("/vmlinuz") and (found.ramdisk is None or files.size("/initrd.img")):
+        names = "/vmlinuz", "/initrd.img" if found.ramdisk is not None else None
+    else:
+        folder = "/boot" if files.size(f"/boot/{found.name}") else ""
+        names = f"{folder}/{found.name}", f"{folder}/{found.ramdisk_name}" if found.ramdisk_name else None
+    return None, _menu(files.uuid, *names, arguments)
+
+
+def _boot_image(appliance: Appliance, loading: Loading) -> str:
+    """An ext2 image with the kernel and ramdisk that came beside the disk."""
+    folder, path = (os.path.join(loading.scratch, name) for name in ("boot", "boot.img"))
+    os.mkdir(folder)
+    size = 0
+    for name, source in (("vmlinuz", appliance.kernel), ("initrd", appliance.ramdisk)):
+        if source is not None:
+            shutil.copyfile(source, os.path.join(folder, name))
+            size += os.path.getsize(source)
+    # room for the file system's own tables
+    blocks = -(-(size + (size >> 4) + 4 * _MIB) // _MIB)
+    tool.run(["mke2fs", "-q", "-F", "-t", "ext2", "-L", "boot", "-m", "0", "-d", folder, path, f"{blocks}M"])
+    return path
+
+
+def _menu(place: str, linux: str, initrd: str | None, arguments: str) -> str:
+    lines = [f"search.fs_uuid {place} root", f"linux {_quoted(linux)} {arguments}"]
+    if initrd is not None:
+        lines.append(f"initrd {_quoted(initrd)}")
+    return "\n".join([*lines, "boot"]) + "\n"
+
+
+def _quoted(path: str) -> str:
+    return "'" + path.replace("'", "") + "'"
+
+
+def _grub(menu: str, loading: Loading) -> tuple[bytes, bytes]:
+    """GRUB's first sector and what follows it in the gap; empty, with a warning, if GRUB is not here."""
+    try:
+        with open(f"{GRUB}/boot.img", "rb") as file:
+            code = file.read(440)
+        program = tool.find("grub-mkimage")
+    except (OSError, OvfinitError):
+        loading.warn("the disk gets no boot loader, because GRUB is not here: apt install grub-pc-bin grub-common")
+        return b"", b""
+    settings, image = (os.path.join(loading.scratch, name) for name in ("grub.cfg", "core.img"))
+    with open(settings, "x") as text:
+        text.write(menu)
+    words = ["-d", GRUB, "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-c", settings, "-o", image, *MODULES]
+    tool.run([os.path.basename(program), *words])
+    with open(image, "rb") as built:
+        core = built.read()
+    if len(core) > _MIB - _SECTOR:
+        raise OvfinitError("GRUB is larger than the gap before the first partition")
+    return code, core
