@@ -11,11 +11,11 @@ from ..errors import InputError
 from ..model import Nic, Problem, Secret
 from ..normalize.properties import OWNER, secret
 from ..record import Record
+from .xmlwalk import ENCODING, UNFINISHED, Walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
 LIMIT = 4 * 1024 * 1024
 DEPTH = 32
@@ -61,53 +61,35 @@ def parse(data: bytes, where: str) -> Environment:
 
     Raises InputError with `where:line:column` for what is not well-formed, not an Environment or out of bounds.
     """
-    import pyexpat
-
     if len(data) > LIMIT:
         raise InputError(f"is larger than {LIMIT} bytes", where=where)
     if not data.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")):
         data = data.partition(b"\0")[0].lstrip()
-    parser = pyexpat.ParserCreate()
-    reader = _Reader(parser, where)
-    parser.buffer_text = True
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
-    parser.StartDoctypeDeclHandler = reader.refuse
-    try:
-        parser.Parse(data, True)
-    except pyexpat.ExpatError as error:
-        line, column = error.lineno, error.offset + 1
-        raise InputError(
-            f"is not well-formed XML: {pyexpat.ErrorString(error.code)}",
-            where=f"{where}:{line}:{column}",
-            remedy=_remedy(error.code, data),
-        ) from None
-    except (ValueError, LookupError) as error:
-        # an encoding that Python knows and expat cannot use, or the other way round
-        place = f"{where}:1:1"
-        raise InputError("is in an encoding that cannot be read", where=place, remedy="save it as UTF-8") from error
+    reader = _Reader(where)
+    broken = reader.through(data)
+    if broken is not None:
+        code, reason, place = broken
+        raise InputError(f"is not well-formed XML: {reason}", where=place, remedy=_remedy(code, data))
     return reader.result()
 
 
 def _remedy(code: int, data: bytes) -> str:
-    if code in (3, 5, 6, 13, 20):
+    if code in UNFINISHED:
         return "the document is cut off: write it again, whole"
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
         return "save it as UTF-8, or declare its encoding in the first line"
-    if code in (18, 19, 30):
+    if code in ENCODING:
         return "declare the encoding that it is really in: UTF-8"
     return 'in values write &amp; for &, &lt; for < and &quot; for "'
 
 
-class _Reader:
+class _Reader(Walk):
     """Collects what counts while expat walks through the document."""
 
-    def __init__(self, parser: Any, where: str) -> None:
-        self._parser = parser
-        self._where = where
+    def __init__(self, where: str) -> None:
+        super().__init__(where)
         self._bindings: list[Mapping[str, str]] = [{}]
         self._own = NAMESPACES | {""}
         self._elements = self._attributes = 0
@@ -120,10 +102,6 @@ class _Reader:
         self._count = 0
         self._adapters: list[tuple[int, Nic]] = []
         self._problems: list[Problem] = []
-
-    def refuse(self, *_: object) -> None:
-        """A document type declaration could define entities; nobody's OVF environment has one."""
-        raise self._error("has a DOCTYPE, which is refused", "remove the <!DOCTYPE …> declaration")
 
     def start(self, qualified: str, attributes: dict[str, str]) -> None:
         """An element begins."""
@@ -143,7 +121,7 @@ class _Reader:
         elif depth == 3:
             self._entry(namespace, name, attributes)
 
-    def end(self, _: str) -> None:
+    def end(self, qualified: str) -> None:
         """An element ends."""
         self._bindings.pop()
         if len(self._bindings) <= 3:
@@ -178,10 +156,6 @@ class _Reader:
             tuple(nic.with_(index=index) for index, (_, nic) in enumerate(ordered)),
             tuple(self._problems),
         )
-
-    def _error(self, message: str, remedy: str | None = None) -> InputError:
-        place = f"{self._where}:{self._parser.CurrentLineNumber}:{self._parser.CurrentColumnNumber + 1}"
-        return InputError(message, where=place, remedy=remedy)
 
     def _bind(self, attributes: Mapping[str, str]) -> None:
         known = self._bindings[-1]
@@ -264,8 +238,7 @@ class _Reader:
         mac = (self._attribute(attributes, "mac") or "").strip().lower().replace("-", ":")
         parts = mac.split(":")
         if len(parts) != 6 or not all(len(part) == 2 and set(part) <= set("0123456789abcdef") for part in parts):
-            line = self._parser.CurrentLineNumber
-            self._report("nics", f"the adapter in line {line} has no MAC address", "#/Environment")
+            self._report("nics", f"the adapter in line {self._line()} has no MAC address", "#/Environment")
             return
         number = self._attribute(attributes, "unitNumber") or ""
         unit = int(number) if number.isascii() and number.isdecimal() and len(number) <= 9 else -1

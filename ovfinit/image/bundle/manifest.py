@@ -8,11 +8,12 @@ what is written is accepted by both.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from ... import __version__
 from ...errors import InputError
+from ...formats.xmlwalk import Walk
 from ...record import Record
 
 if TYPE_CHECKING:
@@ -129,70 +130,52 @@ def parse(data: bytes, where: str) -> Manifest:
 
     Raises InputError with `where:line:column` for what is not one, lacks something, or is hostile.
     """
-    import pyexpat
-
     if len(data) > LIMIT:
         raise InputError(f"is larger than {LIMIT} bytes", where=where)
-    parser = pyexpat.ParserCreate()
-    reader = _Reader(parser, data, where)
-    parser.buffer_text = True
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
-    parser.StartDoctypeDeclHandler = reader.refuse
-    try:
-        parser.Parse(data, True)
-    except pyexpat.ExpatError as error:
-        place = f"{where}:{error.lineno}:{error.offset + 1}"
-        raise InputError(f"is not well-formed XML: {pyexpat.ErrorString(error.code)}", where=place) from None
+    reader = _Reader(data, where)
+    broken = reader.through(data)
+    if broken is not None:
+        raise InputError(f"is not well-formed XML: {broken[1]}", where=broken[2])
     return reader.result()
 
 
-class _Reader:
+class _Reader(Walk):
     """Collects texts by their path while expat walks through the document, and where the signed elements lie."""
 
-    def __init__(self, parser: Any, data: bytes, where: str) -> None:
-        self._parser = parser
+    def __init__(self, data: bytes, where: str) -> None:
+        super().__init__(where)
         self._data = data
-        self._where = where
         self._path: list[str] = []
         self._texts: list[str] = []
         self._found: dict[str, list[str]] = {}
         self._spans: dict[str, bytes] = {}
         self._start = 0
 
-    def refuse(self, *_: object) -> None:
-        """No bundle's manifest has a document type declaration; one could define entities."""
-        raise InputError("has a DOCTYPE, which is refused", where=self._where)
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
+    def start(self, qualified: str, attributes: dict[str, str]) -> None:
         """An element begins."""
         del attributes
         if len(self._path) >= DEPTH:
-            raise InputError(f"is nested deeper than {DEPTH} elements", where=self._place())
-        self._path.append(name)
+            raise self._error(f"is nested deeper than {DEPTH} elements")
+        self._path.append(qualified)
         self._texts = []
-        if len(self._path) == 2 and name in _SIGNED:
+        if len(self._path) == 2 and qualified in _SIGNED:
             self._start = self._parser.CurrentByteIndex
 
-    def end(self, name: str) -> None:
+    def end(self, qualified: str) -> None:
         """An element ends."""
         rows = self._found.setdefault("/".join(self._path[1:]), [])
         if len(rows) > PARTS:
-            raise InputError(f"has more than {PARTS} of {name}", where=self._place())
+            raise self._error(f"has more than {PARTS} of {qualified}")
         rows.append("".join(self._texts).strip())
         self._texts = []
-        if len(self._path) == 2 and name in _SIGNED:
+        if len(self._path) == 2 and qualified in _SIGNED:
             end = self._data.find(b">", self._parser.CurrentByteIndex) + 1
-            self._spans[name] = self._data[self._start : end]
+            self._spans[qualified] = self._data[self._start : end]
         self._path.pop()
 
     def text(self, text: str) -> None:
         """Text of the element that began last."""
         self._texts.append(text)
-
-    def _place(self) -> str:
-        return f"{self._where}:{self._parser.CurrentLineNumber}:{self._parser.CurrentColumnNumber + 1}"
 
     def _one(self, path: str, default: str | None = None) -> str:
         texts = self._found.get(path)

@@ -7,11 +7,11 @@ type declaration, and with it every entity of its own, is refused.
 from __future__ import annotations
 
 from ...errors import InputError
+from ...formats.xmlwalk import ENCODING, UNFINISHED, Walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any
 
     from ..package.finding import Findings
 
@@ -35,10 +35,8 @@ CUSTOMARY = {
 }
 XML = "http://www.w3.org/XML/1998/namespace"
 # expat's error codes
-_UNFINISHED = (3, 5, 6, 20)
 _NO_ELEMENT, _JUNK_AFTER, _MISPLACED_DECLARATION = 3, 9, 17
 _INVALID_TOKEN = 4
-_ENCODING = (18, 19, 30)
 
 
 class Element:
@@ -86,7 +84,7 @@ def parse(data: bytes, where: str, findings: Findings) -> Element:
     skipped = data.count(b"\n", 0, start)
     data = data[start:].rstrip(b"\0")
     reader, code = _attempt(data, where, None, skipped)
-    if code in _ENCODING or (code == _INVALID_TOKEN and not _is_utf8(data)):
+    if code in ENCODING or (code == _INVALID_TOKEN and not _is_utf8(data)):
         name = "utf-8" if _is_utf8(data) else "iso-8859-1"
         other, other_code = _attempt(data, where, name, skipped)
         if other.root is not None and not other_code:
@@ -106,7 +104,7 @@ def parse(data: bytes, where: str, findings: Findings) -> Element:
         findings.warning("xml-trailing", "has something behind the end of the document", reader.place, "remove it")
     else:
         message = f"is not well-formed XML ({reader.trouble}); what stands after this place is lost"
-        remedy = "the document is cut off: get it again, whole" if code in _UNFINISHED else "correct it here"
+        remedy = "the document is cut off: get it again, whole" if code in UNFINISHED else "correct it here"
         findings.error("xml-broken", message, reader.place, remedy)
     return reader.root
 
@@ -129,47 +127,26 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _attempt(data: bytes, where: str, encoding: str | None, skipped: int) -> tuple[_Reader, int]:
-    import pyexpat
-
-    parser = pyexpat.ParserCreate(encoding)
-    reader = _Reader(parser, where, skipped)
-    parser.buffer_text = True
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.characters
-    parser.StartDoctypeDeclHandler = reader.refuse
-    try:
-        parser.Parse(data, True)
-    except pyexpat.ExpatError as error:
-        reader.trouble = str(pyexpat.ErrorString(error.code))
-        reader.place = f"{where}:{error.lineno + skipped}:{error.offset + 1}"
-        return reader, int(error.code)
-    except (ValueError, LookupError):
-        # an encoding that Python knows and expat cannot use, or the other way round
-        reader.trouble = "it is in an encoding that cannot be read"
-        reader.place = f"{where}:1:1"
-        return reader, _ENCODING[0]
-    return reader, 0
+    reader = _Reader(where, skipped=skipped, encoding=encoding)
+    broken = reader.through(data)
+    if broken is None:
+        return reader, 0
+    code, reader.trouble, reader.place = broken
+    return reader, code
 
 
-class _Reader:
+class _Reader(Walk):
     """Builds the tree while expat walks through the document."""
 
-    def __init__(self, parser: Any, where: str, skipped: int) -> None:
+    def __init__(self, where: str, *, skipped: int, encoding: str | None) -> None:
+        super().__init__(where, skipped=skipped, encoding=encoding)
         self.root: Element | None = None
         self.undeclared: dict[str, int] = {}
         self.trouble = self.place = ""
-        self._parser = parser
-        self._where = where
-        self._skipped = skipped
         self._open: list[Element] = []
         self._parts: list[list[str]] = []
         self._bindings: list[Mapping[str, str]] = [{"xml": XML, "": ""}]
         self._elements = self._attributes = 0
-
-    def refuse(self, *_: object) -> None:
-        """Nobody's descriptor needs a document type, and one could define entities."""
-        raise self._error("has a DOCTYPE, which is refused", "remove the <!DOCTYPE …> declaration")
 
     def start(self, qualified: str, attributes: dict[str, str]) -> None:
         """An element begins."""
@@ -193,7 +170,7 @@ class _Reader:
                 # an attribute never takes the default namespace
                 found.append((self._namespace(prefix) if colon else "", local, value))
         prefix, _, local = qualified.rpartition(":")
-        line = self._parser.CurrentLineNumber + self._skipped
+        line = self._line()
         element = Element(self._namespace(prefix), local, tuple(found), line)
         if self._open:
             self._open[-1].children.append(element)
@@ -202,25 +179,20 @@ class _Reader:
         self._open.append(element)
         self._parts.append([])
 
-    def end(self, _: str) -> None:
+    def end(self, qualified: str) -> None:
         """An element ends."""
         self._bindings.pop()
         self._open.pop().text = "".join(self._parts.pop())
 
-    def characters(self, text: str) -> None:
+    def text(self, text: str) -> None:
         """Characters between tags."""
         self._parts[-1].append(text)
 
     def _namespace(self, prefix: str) -> str:
         known = self._bindings[-1].get(prefix)
         if known is None:
-            line = self._parser.CurrentLineNumber + self._skipped
+            line = self._line()
             if len(self.undeclared) < BINDINGS:
                 self.undeclared.setdefault(prefix, line)
             known = CUSTOMARY.get(prefix, f"undeclared:{prefix}")
         return known
-
-    def _error(self, message: str, remedy: str | None = None) -> InputError:
-        line = self._parser.CurrentLineNumber + self._skipped
-        place = f"{self._where}:{line}:{self._parser.CurrentColumnNumber + 1}"
-        return InputError(message, where=place, remedy=remedy)

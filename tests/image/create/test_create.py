@@ -14,7 +14,7 @@ from scratch import run
 from ovfinit.image.create import questions
 from ovfinit.normalize.properties import TABLE
 
-SCHEMA = Path(__file__).parents[1] / "data/dmtf/ovf-envelope.xsd"
+SCHEMA = Path(__file__).parents[2] / "data/dmtf/ovf-envelope.xsd"
 SPEC = """\
 name: shop
 memory: 2 GiB

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from image.bake.test_bake import system as system  # a fixture
 from image.images import MIB, make_disk
-from image.test_bake import system as system  # a fixture
 from scratch import REPO, environment, run
 
 EXAMPLES = REPO / "docs/examples"
