@@ -45,3 +45,12 @@ def replace(text: str, lines: Sequence[str], before: str = "") -> str:
         else:
             rows += [*block, ""]
     return "\n".join(rows)
+
+
+def without(text: str) -> str:
+    """The text with empty lines where the block stands, so that all others keep their numbers."""
+    rows = text.split("\n")
+    span = _span(rows)
+    if span is not None:
+        rows[slice(*span)] = [""] * (span[1] - span[0])
+    return "\n".join(rows)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from .step import Step
 
 TOOL_SECONDS = 60.0
-_FILES = ("file", "remove")
+_OURS = ("file", "remove")
+# in a text of the admin's, whose other lines are not ours to take down
+_BLOCK = "block"
 
 
 def former(steps: Sequence[Step], handler: str) -> dict[str, bytes | None]:
@@ -36,7 +38,7 @@ def take_back(host: Host, journal: Journal, number: int, steps: Sequence[Step], 
     written = {step.change.target: step.after for step in steps if _is_file(step, reload.change.handler)}
     restored = []
     for step, entry in reversed(list(zip(steps, entries))):
-        if _is_file(step, reload.change.handler):
+        if _is_file(step, reload.change.handler, (*_OURS, _BLOCK)):
             for path, before in entry["before"].items():
                 put_back(host, path, before)
             restored.append(step.change.target)
@@ -49,5 +51,5 @@ def take_back(host: Host, journal: Journal, number: int, steps: Sequence[Step], 
     return restored
 
 
-def _is_file(step: Step, handler: str) -> bool:
-    return step.change.handler == handler and step.change.kind in _FILES and step.due
+def _is_file(step: Step, handler: str, kinds: Sequence[str] = _OURS) -> bool:
+    return step.change.handler == handler and step.change.kind in kinds and step.due

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .. import marks
-from ..changes import LeaveAlone, ReloadNetwork, RemoveFile, RenameInterfaces, WriteFile
+from ..changes import LeaveAlone, ReloadNetwork, RemoveFile, RenameInterfaces, WriteBlock, WriteFile
 from ..digest import sha256
 from ..errors import ChangeError, NetworkLost, OvfinitError
 from ..model import Problem
 from ..network import choose, forms, precedence
+from ..network.interfaces import MAIN
 from ..userdata import NOTHING
 
 TYPE_CHECKING = False
@@ -39,9 +40,9 @@ def changes(
     """The files, and a problem for each value that had to be left out and each thing that may spoil their effect.
 
     Which network counts is `network.precedence`'s; if none does, nothing. What is wrong in one place does not cost the
-    rest. Raises ChangeError if nobody would read the files, and, after everything else has been handed out, if a device
-    had to be left out or a setting cannot be expressed: files of an earlier boot that may be that device's stay then,
-    and the next boot tries again. Raises LeaveAlone for `config: disabled`.
+    rest. Raises ChangeError, after everything else has been handed out, if a value or a device had to be left out or a
+    setting cannot be expressed: files of an earlier boot that may be that device's stay then, and the next boot tries
+    again. Raises LeaveAlone for `config: disabled`.
     """
     del handed
     wanted = precedence.wanted(metadata, config, host)
@@ -56,17 +57,21 @@ def changes(
     parsed = forms.parse(dict(wanted.network))
     if parsed.network.disabled:
         raise LeaveAlone
-    lost = parsed.lost
+    lost = parsed.errors
+    for finding in parsed.warnings:
+        yield Problem(NAME, str(finding), origin)
     if parsed.network.devices:
         renderer = choose.choose(host, config.network.renderer)
         rendered = _render(renderer, parsed.network, host)
         _refuse(rendered, past, origin)
         for path, file in rendered.files.items():
             yield WriteFile(NAME, path, content=file.text.encode(), mode=file.mode)
+        if renderer == choose.IFUPDOWN:
+            yield from _sourced(host)
         if lost or rendered.errors:
-            yield from _unwanted(renderer, rendered, past, all_known=not lost and not rendered.left_out)
+            yield from _unwanted(renderer, rendered, past, all_known=not parsed.lost and not rendered.left_out)
         lost += rendered.errors
-        for finding in (*parsed.errors, *parsed.warnings, *rendered.warnings):
+        for finding in rendered.warnings:
             if finding not in lost:
                 yield Problem(NAME, str(finding), origin)
         for obstacle in choose.obstacles(host, renderer):
@@ -152,7 +157,7 @@ def _last_renderer(past: Past) -> str | None:
     return next(found, None)
 
 
-def _unwanted(renderer: str, rendered: Rendered, past: Past, *, all_known: bool) -> Iterator[RemoveFile]:
+def _unwanted(renderer: str, rendered: Rendered, past: Past, *, all_known: bool) -> Iterator[RemoveFile | WriteBlock]:
     """Files of ours that go in spite of an error: other renderers', and all if no device was lost.
 
     Where there is no error, what nobody wants any more goes without our help.
@@ -161,7 +166,7 @@ def _unwanted(renderer: str, rendered: Rendered, past: Past, *, all_known: bool)
         shared = path.endswith(".link")
         own = path.startswith(PLACES[renderer]) or shared
         if handler == NAME and path not in rendered.files and (all_known or not own):
-            yield RemoveFile(NAME, path)
+            yield WriteBlock(NAME, path) if path == MAIN else RemoveFile(NAME, path)
 
 
 def _render(renderer: str, network: Network, host: Host) -> Rendered:
@@ -180,14 +185,8 @@ def _render(renderer: str, network: Network, host: Host) -> Rendered:
         from ..network import networkmanager
 
         return networkmanager.render(network)
-    from ..network import ifupdown, interfaces
+    from ..network import ifupdown
 
-    if not interfaces.read(host).sources_ours:
-        raise ChangeError(
-            f"does not read {interfaces.OURS}, so nothing written there has any effect",
-            where=interfaces.MAIN,
-            remedy=f"add the line `source {interfaces.FOLDER}/*`",
-        )
     return ifupdown.render(network, host.interfaces())
 
 
@@ -197,6 +196,14 @@ def _merged(network: Network, host: Host) -> Iterator[Problem]:
 
     for id_, path in netplandocs.merged(network, netplandocs.read(host, choose.netplan_files(host))):
         yield Problem(NAME, f"describes {id_} as well, and netplan merges the two: addresses and routes add up", path)
+
+
+def _sourced(host: Host) -> Iterator[WriteBlock]:
+    """A line of ours where no line of the admin's has ifupdown read our file."""
+    from ..network import interfaces
+
+    if not interfaces.read(host).sources_ours:
+        yield WriteBlock(NAME, interfaces.MAIN, lines=(f"source {interfaces.OURS}",))
 
 
 def _obstacles(network: Network, rendered: Rendered, host: Host) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from .. import block
 from ..errors import InputError
 from ..record import Record
 
@@ -31,9 +32,8 @@ class Stanza(Record):
 
 
 class Interfaces(Record):
-    """`exists`: there is a main file. `sources_ours`: it leads to our file. `stanzas`: all others', less loopback."""
+    """`sources_ours`: others' lines lead to our file, not only our own block. `stanzas`: all others', less loopback."""
 
-    exists: bool
     sources_ours: bool
     stanzas: tuple[Stanza, ...]
 
@@ -54,12 +54,12 @@ def read(host: Host) -> Interfaces:
             elif words[0] in {"source", "source-directory"} and len(words) > 1:
                 for word in words[1:]:
                     waiting += _included(host, os.path.join(os.path.dirname(path), word), whole=words[0] != "source")
-    return Interfaces(host.exists(MAIN), OURS in seen, tuple(stanzas))
+    return Interfaces(OURS in seen, tuple(stanzas))
 
 
 def _text(host: Host, path: str) -> str:
     try:
-        return host.text(path, LIMIT) or ""
+        return block.without(host.text(path, LIMIT) or "")
     except InputError:
         # a folder under interfaces.d, for one
         return ""

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from ovfinit.changes import LOCAL, LeaveAlone, RemoveFile, WriteFile
+from ovfinit.boot import Boot
+from ovfinit.changes import LOCAL, LeaveAlone, RemoveFile, WriteBlock, WriteFile
 from ovfinit.config import Config, NetworkConfig
 from ovfinit.errors import ChangeError
 from ovfinit.handlers import network
 from ovfinit.host import Host
 from ovfinit.model import Metadata, Problem
-from ovfinit.state import Past
+from ovfinit.state import Past, State
+from ovfinit.undo import undo
 
 NETWORKD_FILE = "/etc/systemd/network/10-ovfinit-eth0.network"
 NETPLAN_FILE = "/etc/netplan/50-ovfinit.yaml"
@@ -30,6 +32,7 @@ class Outcome:
 
     def __init__(self, root: Path, document: dict[str, Any] | None, renderer: str, past: Past = NOTHING_BEFORE) -> None:
         self.files: dict[str, WriteFile] = {}
+        self.blocks: dict[str, WriteBlock] = {}
         self.removed: list[str] = []
         self.problems: list[str] = []
         self.error: ChangeError | None = None
@@ -40,6 +43,8 @@ class Outcome:
             for item in network.changes(metadata, config, Host(str(root)), past):
                 if isinstance(item, Problem):
                     self.problems.append(f"{item.where}: {item.message}" if item.where else item.message)
+                elif isinstance(item, WriteBlock):
+                    self.blocks[item.target] = item
                 elif isinstance(item, RemoveFile):
                     self.removed.append(item.target)
                 else:
@@ -318,14 +323,39 @@ def test_source_lines_that_lead_to_our_file(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize(
     "main", ["", "#source interfaces.d/*\n", "source /etc/network/interfaces.d/*.cfg\n", "source interfaces\n"]
 )
-def test_no_source_line_is_an_error(tmp_path: Path, main: str) -> None:
-    """Where ifupdown would never read our file, that is an error with the line to add, and nothing is written."""
+def test_our_own_source_line(tmp_path: Path, main: str) -> None:
+    """Where no line of the admin's has ifupdown read our file, a block of ours does, as long as that is so."""
     ifupdown(tmp_path, main)
     outcome = plan(tmp_path)
-    assert outcome.files == {}
-    assert outcome.error is not None
-    assert outcome.error.where == "/etc/network/interfaces"
-    assert outcome.error.remedy == "add the line `source /etc/network/interfaces.d/*`"
+    assert list(outcome.files) == [IFUPDOWN_FILE]
+    assert outcome.error is None
+    assert outcome.blocks["/etc/network/interfaces"].lines == (f"source {IFUPDOWN_FILE}",)
+    (tmp_path / "etc/network/interfaces").write_text(f"# BEGIN ovfinit\nsource {IFUPDOWN_FILE}\n# END ovfinit\n{main}")
+    assert list(plan(tmp_path).blocks) == ["/etc/network/interfaces"]
+
+
+def test_no_source_line_of_ours_beside_the_admins(tmp_path: Path) -> None:
+    """A line of the admin's that leads to our file needs none of ours: read twice, every address would count twice."""
+    ifupdown(tmp_path)
+    assert plan(tmp_path).blocks == {}
+
+
+def test_ifupdown_in_a_tree_without_its_main_file(tmp_path: Path) -> None:
+    """A renderer that is set works in a bare tree too: apply makes both files, undo takes both."""
+    (tmp_path / "etc/ovfinit").mkdir(parents=True)
+    (tmp_path / "etc/ovfinit/ovfinit.yaml").write_text("network: {renderer: ifupdown}\n")
+    seed = tmp_path / "var/lib/ovfinit/seed"
+    seed.mkdir(parents=True)
+    (seed / "meta-data").write_text("instance-id: i-1\n")
+    (seed / "network-config").write_text("version: 2\nethernets: {eth0: {dhcp4: true}}\n")
+    agent = Boot(str(tmp_path))
+    agent.apply(agent.probe())
+    main = tmp_path / "etc/network/interfaces"
+    assert main.read_text() == f"# BEGIN ovfinit\nsource {IFUPDOWN_FILE}\n# END ovfinit\n"
+    assert "iface eth0 inet dhcp" in (tmp_path / IFUPDOWN_FILE[1:]).read_text()
+    assert not [step for step in Boot(str(tmp_path)).plan(Boot(str(tmp_path)).metadata()).steps() if step.due]
+    list(undo(Host(str(tmp_path)), State(Host(str(tmp_path)))))
+    assert not main.exists()
 
 
 def test_interfaces_that_the_admin_configures_too(tmp_path: Path) -> None:
@@ -374,19 +404,22 @@ def test_hardware_comes_from_the_trees_sysfs(tmp_path: Path) -> None:
 
 
 def test_mistakes_do_not_cost_the_rest(tmp_path: Path) -> None:
-    """A wrong value is a problem with its path, a lost device an error after everything else was handed out."""
+    """A value that cannot be used is an error after everything else was handed out, a key nobody knows a problem."""
     document = {
         "version": 2,
         "ethernets": {"eth0": {"dhcp4": True, "mtu": 1, "magic": 2}, "eth1": {"match": {"macaddress": "x"}}},
     }
     outcome = plan(tmp_path, document)
     assert list(outcome.files) == [NETWORKD_FILE]
-    assert outcome.problems == [
-        "#/network-config: ethernets.eth0.mtu: 1 is not a whole number from 68 to 65535",
-        "#/network-config: ethernets.eth0.magic: is not known, left out",
-    ]
+    assert outcome.problems == ["#/network-config: ethernets.eth0.magic: is not known, left out"]
     assert outcome.error is not None
-    assert outcome.error.message.startswith("left out: ethernets.eth1.match.macaddress: 'x' is not a hardware address")
+    assert outcome.error.message.startswith(
+        "left out: ethernets.eth0.mtu: 1 is not a whole number from 68 to 65535; "
+        "ethernets.eth1.match.macaddress: 'x' is not a hardware address"
+    )
+    assert plan(tmp_path, {"version": 2, "wifis": {"w0": {}}}).problems == [
+        "#/network-config: wifis: is not supported, left out"
+    ]
 
 
 def test_nothing_usable_is_one_error(tmp_path: Path) -> None:
@@ -404,7 +437,7 @@ def test_an_unreadable_main_file_reads_nothing_of_ours(tmp_path: Path) -> None:
     """A main file that is a folder, or huge, is as good as one that does not include ours."""
     make(tmp_path, "usr/sbin/ifup")
     (tmp_path / "etc/network/interfaces").mkdir(parents=True)
-    assert plan(tmp_path, renderer="ifupdown").error is not None
+    assert plan(tmp_path, renderer="ifupdown").blocks
     huge = tmp_path / "huge"
     make(huge, interfaces=MAIN + "#" * 2_000_000)
-    assert plan(huge, renderer="ifupdown").error is not None
+    assert plan(huge, renderer="ifupdown").blocks
