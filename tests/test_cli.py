@@ -135,14 +135,14 @@ def test_every_document_is_one(tree: Path, ovfinit: Program, seed: Seed) -> None
 
 
 def test_root_that_is_none(tmp_path: Path, ovfinit: Program, seed: Seed) -> None:
-    """A root that does not exist or is a file is an error, and is not made."""
+    """A root that does not exist or is a file is wrong usage, and not made; so is an empty word."""
     file = tmp_path / "file"
     file.write_text("x")
     source = seed()
-    for root in (tmp_path / "nowhere", file):
-        for command in (("apply", "--from", source), ("undo",)):
-            result = ovfinit(*command, "--root", root, code=1)
-            assert str(root) in result.err
+    for root in (str(tmp_path / "nowhere"), str(file), ""):
+        for command in (("apply", "--from", source), ("undo",), ("status",), ("clean",)):
+            result = ovfinit(*command, "--root", root, code=2)
+            assert repr(root) in result.err
             assert len(result.err.splitlines()) <= 3
     assert not (tmp_path / "nowhere").exists()
 
@@ -323,3 +323,32 @@ def test_clean(tree: Path, ovfinit: Program, seed: Seed) -> None:
     assert "ssh-ed25519" not in (tree / "root/.ssh/authorized_keys").read_text()
     assert "Nothing of ours is here." in ovfinit("clean", "--root", tree).out
     assert ovfinit("plan", "--root", tree, "--from", seed()).out.count("new here") == 1
+
+
+def test_explain_names_the_network_that_counts(tree: Path, ovfinit: Program, seed: Seed) -> None:
+    """What goes before the source's network, or stands in for it, is named as its origin."""
+    bare, told = seed("bare", network=False), seed("told")
+
+    def network(source: str) -> Any:
+        explained = ovfinit("explain", "network", "--root", tree, "--from", source, "--json").json
+        return explained["values"]["network"]
+
+    assert network(bare) == {"value": None, "origin": None}
+    (tree / "proc").mkdir(exist_ok=True)
+    (tree / "proc/cmdline").write_text("quiet ip=192.0.2.2::192.0.2.1:24::eth0:off\n")
+    early = network(bare)
+    assert early["origin"] == "/proc/cmdline#ip"
+    assert early["value"]["ethernets"]["eth0"]["addresses"] == ["192.0.2.2/24"]
+    assert network(told) == {
+        "value": {"version": 2, "ethernets": {"eth0": {"dhcp4": True}}},
+        "origin": f"{told}/network-config",
+    }
+    (tree / "etc/ovfinit").mkdir(exist_ok=True)
+    (tree / "etc/ovfinit/ovfinit.yaml").write_text("network: {config: disabled}\n")
+    assert network(told) == {
+        "value": {"config": "disabled"},
+        "origin": "network.config in ovfinit.yaml",
+        "instead_of": f"{told}/network-config",
+    }
+    said = ovfinit("explain", "network", "--root", tree, "--from", told).out
+    assert said.endswith(f"from network.config in ovfinit.yaml, which goes before {told}/network-config\n")

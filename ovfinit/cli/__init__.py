@@ -114,6 +114,8 @@ def _run(words: list[str]) -> int:
     parser = _parser(f"ovfinit {name}", module.DESCRIPTION[name])
     module.arguments(name, parser)
     options = parser.parse_args(words)
+    if not os.path.isdir(options.root):
+        raise UsageError(f"--root {options.root!r} is no folder", remedy="name the tree's top folder")
     options.wanted = [_location(text) for text in options.wanted]
     code: int = module.run(name, options)
     return code

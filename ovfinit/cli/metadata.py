@@ -6,6 +6,7 @@ import os
 import sys
 
 from .. import document, status
+from ..boot import Boot
 from ..errors import OvfinitError, UsageError
 from ..record import Record
 from .output import Output, harmless
@@ -53,9 +54,10 @@ def run(name: str, options: Namespace) -> int:
     secrets = getattr(options, "secrets", False)
     if secrets and os.geteuid() != 0:
         raise UsageError("--secrets is for root")
-    known = _get(options, secrets=secrets)
+    agent = Boot(options.root, options.wanted, options.config)
+    known = _get(agent, secrets=secrets)
     if name == "explain":
-        return _explain(known, options.key, output)
+        return _explain(known, agent, options.key, output)
     if known.shown is None:
         assert known.failure is not None
         raise known.failure
@@ -71,16 +73,13 @@ class Known(Record):
     failure: OvfinitError | None = None
 
 
-def _get(options: Namespace, *, secrets: bool) -> Known:
+def _get(agent: Boot, *, secrets: bool) -> Known:
     """What was applied here; with --from, or where nothing was, what the sources say now."""
-    from ..boot import Boot
-
-    agent = Boot(options.root, options.wanted, options.config)
-    if not options.wanted and agent.known is not None:
+    if not agent.wanted and agent.known is not None:
         stored = agent.state.read(f"{agent.state.folder(agent.known.instance_id or '')}/metadata.json") or {}
         problems = [problem.text for problem in agent.known.problems]
         return Known(document.public(agent.known, secrets=secrets), stored.get("sources", []), problems)
-    if not options.wanted and os.geteuid() != 0 and (published := status.published(agent.host)) is not None:
+    if not agent.wanted and os.geteuid() != 0 and (published := status.published(agent.host)) is not None:
         # the state is root's; what everybody may know lies under /run
         told = status.read(agent.host)
         return Known(published, told.get("sources", []), told.get("warnings", []))
@@ -111,11 +110,10 @@ def _pick(value: Any, key: str) -> Any:
 def _show(known: Known, key: str | None, output: Output) -> int:
     shown = known.shown or {}
     value = _pick(shown, key) if key else shown
+    output.warn(known.problems)
     if output.json:
-        output.warned = bool(known.problems)
         output.document(value)
         return output.code()
-    output.warn(known.problems)
     if key:
         # what another program reads is the value itself
         print(harmless(_text(value)) if sys.stdout.isatty() else _text(value))
@@ -160,12 +158,16 @@ def _given(item: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(key, part) for key, part in item.items() if part not in (None, [], {})]
 
 
-def _explain(known: Known, key: str | None, output: Output) -> int:
+def _explain(known: Known, agent: Boot, key: str | None, output: Output) -> int:
     shown = known.shown or {}
     values: dict[str, Any] = {}
     if known.shown is not None:
+        shown, replaced = _with_network(shown, agent)
         wanted = [key] if key else sorted(shown["origins"])
         values = {name: {"value": _pick(shown, name), "origin": _origin(shown, name)} for name in wanted}
+        for name in values:
+            if replaced and name.partition(".")[0] == "network":
+                values[name]["instead_of"] = replaced
     code = known.failure.exit_code if known.failure else 0
     if output.json:
         output.warned = bool(known.problems)
@@ -193,7 +195,12 @@ def _explain(known: Known, key: str | None, output: Output) -> int:
     elif key is None:
         output.say(f"Values of instance {shown['instance_id']}:")
     for name, entry in values.items():
-        output.say(f"  {output.paint(name, 'cyan')} = {_brief(entry['value'])}\n      from {entry['origin']}")
+        painted = output.paint(name, "cyan")
+        if entry["origin"] is None:
+            output.say(f"  {painted}: no source gives it")
+            continue
+        instead = f", which goes before {entry['instead_of']}" if "instead_of" in entry else ""
+        output.say(f"  {painted} = {_brief(entry['value'])}\n      from {entry['origin']}{instead}")
     output.warn(known.problems)
     return output.code(code)
 
@@ -210,13 +217,27 @@ def _brief(value: Any) -> str:
     return (text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…") + more
 
 
-def _origin(shown: dict[str, Any], key: str) -> str:
-    """Where a value came from: its own origin, or that of the part of the model it belongs to."""
+def _with_network(shown: dict[str, Any], agent: Boot) -> tuple[dict[str, Any], str | None]:
+    """The metadata with the network that counts here, and the origin of the source's where another goes before it."""
+    from ..model import Metadata
+    from ..network.precedence import wanted
+
+    told = Metadata(network=shown["network"], origins=shown["origins"])
+    counts = wanted(told, agent.config, agent.host)
+    if counts.network is None or counts.network is told.network or "network" in agent.config.disable:
+        return shown, None
+    replaced = _origin(shown, "network")
+    origins = {**shown["origins"], "network": counts.origin}
+    return {**shown, "network": dict(counts.network), "origins": origins}, replaced
+
+
+def _origin(shown: dict[str, Any], key: str) -> str | None:
+    """Where a value came from: its own origin, or that of the part of the model it belongs to; None for no value."""
     parts = key.split(".")
     for length in range(len(parts), 0, -1):
         origin = shown["origins"].get(".".join(parts[:length]))
         if origin:
             return str(origin)
     if shown.get(parts[0]) in (None, [], {}):
-        return "no source gives it"
+        return None
     return f"{shown['datasource']}:{shown['location']}" if shown["location"] else str(shown["datasource"])

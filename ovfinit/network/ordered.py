@@ -34,7 +34,7 @@ def given(config: Config, host: Host, problems: list[Problem]) -> Wanted | None:
     word = host.cmdline.get(WORD)
     if word:
         try:
-            return Wanted(_encoded(word), COMMAND_LINE)
+            return Wanted(_encoded(word), f"{COMMAND_LINE}#{WORD}")
         except InputError as error:
             problems.append(Problem(FIELD, f"{WORD}= is not understood: {error.message}", COMMAND_LINE))
     setting = config.network.config

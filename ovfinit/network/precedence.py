@@ -52,6 +52,6 @@ def _early(host: Host, problems: list[Problem]) -> Wanted | None:
     if network is None:
         best = best_interface(host)
         network, wrong = kernel.parse(host.kernel_words, best.name if best else None)
-        origin = COMMAND_LINE
+        origin = f"{COMMAND_LINE}#ip"
         problems += [Problem(FIELD, text, origin) for text in wrong]
     return None if network is None else Wanted(network, origin)
