@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
-from ..errors import OvfinitError
+from ..errors import InputError, OvfinitError, UsageError
 from .meter import Meter
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import ArgumentParser, Namespace, _ArgumentGroup
     from collections.abc import Iterator
 
     from ..image.convert.loading import Loading
+    from ..image.convert.target import Target
     from .output import Output
 
 DESCRIPTION = {
@@ -88,6 +90,62 @@ def source_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--machine", metavar="NAME", help="one of several machines of a package")
     group.add_argument("--deployment-option", metavar="ID", help="the hardware of this deployment option")
     group.add_argument("--skip-digests", action="store_true", help="take files although their digests are wrong")
+
+
+def written_arguments(group: _ArgumentGroup) -> None:
+    """Options about what every verb that writes packages writes."""
+    group.add_argument("--force", action="store_true", help="replace what is at DST")
+    group.add_argument(
+        "--algorithm",
+        choices=("sha256", "sha1", "sha512"),
+        help="of a package's manifest (sha256; sha1 for vSphere before 6)",
+    )
+    group.add_argument("--sign", metavar="KEY", help="sign a package with this RSA key (PEM); its passphrase is asked")
+    group.add_argument(
+        "--sign-cert", metavar="FILE", help="the key's certificate in PEM, issuers' behind it (in KEY's file)"
+    )
+
+
+def written(options: Namespace, path: str, kind: str) -> Target:
+    """What a verb with `written_arguments` is to make.
+
+    Raises UsageError if only packages have what is wanted, InputError for what is no key or no certificate.
+    """
+    from ..image.convert.target import Target
+
+    signer = None
+    if options.sign_cert and not options.sign:
+        raise UsageError("--sign-cert goes with a key", remedy="--sign KEY")
+    if options.sign:
+        from ..image.package import signing
+
+        if kind not in ("ovf", "ova"):
+            raise UsageError("only an OVF package is signed", remedy="leave --sign out")
+        signer = signing.signer(options.sign, options.sign_cert, lambda: _passphrase(options.sign))
+    return Target(
+        path,
+        kind,
+        replace=options.force,
+        disk_kind=options.disk_format,
+        algorithm=options.algorithm or "sha256",
+        signer=signer,
+    )
+
+
+def _passphrase(path: str) -> str:
+    """The passphrase of a key, asked where nobody sees it."""
+    from getpass import getpass
+
+    if not sys.stdin.isatty():
+        raise InputError(
+            "is protected by a passphrase, and there is no terminal to ask for it",
+            where=path,
+            remedy="openssl rsa -in KEY -out OTHER makes one without, for the time of the work",
+        )
+    try:
+        return getpass(f"Passphrase of {path}: ", sys.stderr)
+    except EOFError:
+        raise InputError("is protected by a passphrase, and none was given", where=path) from None
 
 
 def key_arguments(parser: ArgumentParser, *, opening: bool = False) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ..errors import OvfinitError, UsageError
+from ..errors import OvfinitError
 from .image import loading, surroundings
-from .image_create import create_arguments, machine
+from .image_create import create_arguments, machine, package_of
 from .output import Output
 
 if TYPE_CHECKING:
@@ -36,19 +36,13 @@ def run(name: str, options: Namespace) -> int:
     del name
     from ..image import capture
     from ..image.convert import conversion
-    from ..image.convert.target import Target
 
     output = Output(options)
     own = options.disk is None
     if own and os.geteuid() != 0:
         raise OvfinitError("only root can capture a running machine", remedy="run it as root, or name an image file")
     device = options.disk or capture.device_of_root()
-    kind = "ovf" if options.output.endswith("/") else conversion.kind_of(options.output)
-    if kind not in ("ovf", "ova"):
-        raise UsageError("an OVF package ends in .ova or .ovf, or is a folder/")
-    target = Target(
-        options.output, kind, replace=options.force, disk_kind=options.disk_format, algorithm=options.algorithm
-    )
+    target = package_of(options)
     with surroundings(output, options.output) as (meter, scratch):
         load = loading(options, output, meter, scratch)
         work = os.path.join(scratch, "disk")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from .image import key_arguments, loading, source_arguments, surroundings
+from .image import key_arguments, loading, source_arguments, surroundings, written, written_arguments
 from .output import Output
 
 if TYPE_CHECKING:
@@ -29,14 +29,9 @@ def arguments(name: str, parser: ArgumentParser) -> None:
     source_arguments(parser)
     made = parser.add_argument_group("what is made")
     made.add_argument("--to", metavar="KIND", help="ovf, ova, bundle, uec, libvirt, openstack, or a disk format")
-    made.add_argument("--force", action="store_true", help="replace what is at DST")
     made.add_argument("--name", metavar="NAME", help="call the machine and its files so")
     made.add_argument("--disk-format", metavar="KIND", help="of the disks in a package (vmdk) or domain (qcow2)")
-    made.add_argument(
-        "--algorithm",
-        choices=("sha256", "sha1", "sha512"),
-        help="of a package's manifest (sha256; sha1 for vSphere before 6)",
-    )
+    written_arguments(made)
     made.add_argument("--compress", action="store_true", help="compress a qcow2 disk")
     made.add_argument(
         "--network", action="append", default=[], metavar="[OLD=]NEW", help="add a network, or rename one"
@@ -64,7 +59,6 @@ def run(name: str, options: Namespace) -> int:
     del name
     from ..image.convert import conversion, repack
     from ..image.convert import loading as reading
-    from ..image.convert.target import Target
 
     output = Output(options)
     kind = options.to or conversion.kind_of(options.destination)
@@ -74,12 +68,7 @@ def run(name: str, options: Namespace) -> int:
         )
     if options.from_format is not None and options.from_format not in reading.KINDS:
         raise UsageError(f"there is no format {options.from_format!r}", remedy=f"there are: {', '.join(reading.KINDS)}")
-    target = Target(
-        options.destination,
-        kind,
-        replace=options.force,
-        disk_kind=options.disk_format,
-        algorithm=options.algorithm or "sha256",
+    target = written(options, options.destination, kind).with_(
         compress=options.compress,
         bus=options.bus,
         full_disk=options.full_disk,
@@ -128,7 +117,8 @@ def _changed(machine: Appliance, options: Namespace) -> Appliance:
 
 def owner(options: Namespace) -> Owner:
     """Who bundles. Raises UsageError for what is not given, InputError for what is no key."""
-    from ..image.bundle import keys, packing
+    from ..image import keyfile
+    from ..image.bundle import packing
 
     missing = [f"--{name}" for name in ("user", "privatekey", "ec2cert") if not getattr(options, name)]
     if missing:
@@ -137,11 +127,11 @@ def owner(options: Namespace) -> Owner:
     user = options.user.replace("-", "")
     if not user.isalnum():
         raise UsageError("--user is an account number, of digits and dashes")
-    private = keys.private_key(options.privatekey)
-    public = keys.certificate(options.cert) if options.cert else private.public_key()
+    private = keyfile.private_key(options.privatekey)
+    public = keyfile.certificate(options.cert) if options.cert else private.public_key()
     if public.public_numbers() != private.public_key().public_numbers():
         raise UsageError("--cert and --privatekey do not belong together")
-    return packing.Owner(user, private, public, keys.certificate(options.ec2cert))
+    return packing.Owner(user, private, public, keyfile.certificate(options.ec2cert))
 
 
 def labels(options: Namespace) -> Labels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from .image import loading, surroundings
+from .image import loading, surroundings, written, written_arguments
 from .output import Output
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..image.convert.appliance import Appliance
+    from ..image.convert.target import Target
     from ..image.create.spec import Spec
     from ..image.package.model import Product
     from ..image.rootfs.inspection import Facts
@@ -66,8 +67,7 @@ def create_arguments(parser: ArgumentParser) -> None:
         help="how the answers reach the guest (iso,com.vmware.guestInfo); none: not at all",
     )
     package.add_argument("--disk-format", choices=("vmdk", "qcow2", "raw", "vpc"), help="of the disks (vmdk)")
-    package.add_argument("--algorithm", choices=("sha256", "sha1", "sha512"), default="sha256", help="of the manifest")
-    package.add_argument("--force", action="store_true", help="replace what is at DST")
+    written_arguments(package)
     package.add_argument("--from-format", metavar="KIND", help="what the disks are, if their content does not tell")
 
 
@@ -75,17 +75,9 @@ def run(name: str, options: Namespace) -> int:
     """Run this command."""
     del name
     from ..image.convert import conversion
-    from ..image.convert.target import Target
 
     output = Output(options)
-    kind = "ovf" if options.output.endswith("/") else conversion.kind_of(options.output)
-    if kind not in ("ovf", "ova"):
-        raise UsageError(
-            "an OVF package ends in .ova or .ovf, or is a folder/", remedy="image convert makes other things"
-        )
-    target = Target(
-        options.output, kind, replace=options.force, disk_kind=options.disk_format, algorithm=options.algorithm
-    )
+    target = package_of(options)
     with surroundings(output, options.output) as (meter, scratch):
         load = loading(options, output, meter, scratch)
         package = machine(options, options.disks, options.from_format)
@@ -95,6 +87,18 @@ def run(name: str, options: Namespace) -> int:
         output.document({"version": 1, "files": made, "properties": names, "warnings": output.warnings})
     output.say("\n".join(made))
     return output.code()
+
+
+def package_of(options: Namespace) -> Target:
+    """The package that is to be made. Raises UsageError and InputError."""
+    from ..image.convert import conversion
+
+    kind = "ovf" if options.output.endswith("/") else conversion.kind_of(options.output)
+    if kind not in ("ovf", "ova"):
+        raise UsageError(
+            "an OVF package ends in .ova or .ovf, or is a folder/", remedy="image convert makes other things"
+        )
+    return written(options, options.output, kind)
 
 
 def machine(options: Namespace, disks: Sequence[str], kind: str | None) -> Appliance:

@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InputError, OvfinitError
+from ...errors import InputError
 from ...record import Record
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from .manifest import Manifest
 
-LIMIT = 1024 * 1024
 _HEX = re.compile(rb"[0-9a-fA-F]{32}")
 
 
@@ -32,67 +31,9 @@ class SessionKey(Record):
         return "SessionKey(<redacted>)"
 
 
-def library() -> Any:
-    """The package `cryptography`, or an error that says how to get it."""
-    try:
-        import cryptography.hazmat.primitives.asymmetric
-    except ImportError:
-        raise OvfinitError(
-            "bundles are encrypted and signed by the Python package cryptography, which is not here",
-            remedy="apt install python3-cryptography, or pip install 'ovfinit[image]'",
-        ) from None
-    return cryptography
-
-
 def fresh() -> SessionKey:
     """A new key."""
     return SessionKey(os.urandom(16), os.urandom(16))
-
-
-def certificate(path: str) -> Any:
-    """The RSA public key of a PEM or DER certificate. Raises InputError."""
-    library()
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-    data = _read(path)
-    try:
-        load = x509.load_pem_x509_certificate if b"-----BEGIN" in data else x509.load_der_x509_certificate
-        key = load(data).public_key()
-    except ValueError:
-        raise InputError("is not a certificate, PEM or DER", where=path) from None
-    if not isinstance(key, RSAPublicKey):
-        raise InputError("holds no RSA key, the only kind that bundles know", where=path)
-    return key
-
-
-def private_key(path: str) -> Any:
-    """The RSA private key of a PEM or DER file without a passphrase. Raises InputError, never with its content."""
-    library()
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-    data = _read(path)
-    pem = b"-----BEGIN" in data
-    try:
-        load = serialization.load_pem_private_key if pem else serialization.load_der_private_key
-        key = load(data, password=None)
-    except TypeError:
-        remedy = "openssl rsa -in KEY -out OTHER makes one without, for the time of the work"
-        raise InputError("is protected by a passphrase", where=path, remedy=remedy) from None
-    except ValueError:
-        raise InputError("is not a private key, PEM or DER", where=path) from None
-    if not isinstance(key, RSAPrivateKey):
-        raise InputError("is not an RSA key, the only kind that bundles know", where=path)
-    return key
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(LIMIT)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=path) from error
 
 
 def seal(public_key: Any, secret: bytes) -> str:

@@ -103,13 +103,13 @@ def _package(appliance: Appliance, target: Target, loading: Loading) -> list[str
 
     if target.kind == "ova":
         with Result(path, replace=target.replace) as result:
-            write(writing.Ova(result.candidate, target.algorithm))
+            write(writing.Ova(result.candidate, target.algorithm, target.signer))
         return [path]
     if path.lower().endswith(".ovf"):
         name = os.path.basename(path)[: -len(".ovf")]
         return _beside(path, write, target, loading)
     with Result(path, replace=target.replace, folder=True, mark=".ovf") as result:
-        names = write(writing.Folder(result.candidate, target.algorithm))
+        names = write(writing.Folder(result.candidate, target.algorithm, target.signer))
     return [os.path.join(path, each) for each in names]
 
 
@@ -118,7 +118,7 @@ def _beside(path: str, write: object, target: Target, loading: Loading) -> list[
     work = os.path.join(loading.scratch, "files")
     os.mkdir(work)
     folder = os.path.dirname(os.path.abspath(path))
-    names: list[str] = write(writing.Folder(work, target.algorithm))  # type: ignore[operator]
+    names: list[str] = write(writing.Folder(work, target.algorithm, target.signer))  # type: ignore[operator]
     return move(work, folder, names, os.path.basename(path), target)
 
 

@@ -150,16 +150,17 @@ def image_name(path: str) -> str:
 
 def unbundle(path: str, target: str, loading: Loading) -> imagefile.DiskImage:
     """Unpack the bundle of a manifest into a new file. Raises InputError and UsageError."""
+    from .. import keyfile
     from ..bundle import keys
 
     if loading.private_key is None:
         raise UsageError(
             "a bundle is opened with a private key", remedy="--privatekey FILE, the owner's or the cloud's"
         )
-    private = keys.private_key(loading.private_key)
+    private = keyfile.private_key(loading.private_key)
     manifest = packing.read_manifest(path)
     if loading.certificate is not None:
-        packing.check_signature(manifest, keys.certificate(loading.certificate), path)
+        packing.check_signature(manifest, keyfile.certificate(loading.certificate), path)
     elif not keys.signed_by(private.public_key(), manifest):
         loading.warn(f"{path}: who signed it was not checked; --cert FILE does that")
     loading.expect(f"unpacking {manifest.name}", manifest.bundled_size)

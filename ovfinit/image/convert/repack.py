@@ -38,7 +38,7 @@ def repack(path: str, target: Target, loading: Loading, *, algorithm: str | None
         keep = opened.manifest is not None and loading.check and algorithm in (None, *_algorithms(opened))
         if target.kind == "ova":
             with Result(target.path, replace=target.replace) as result:
-                package = writing.Ova(result.candidate, target.algorithm)
+                package = writing.Ova(result.candidate, target.algorithm, target.signer)
                 _fill(opened, package, members, loading, keep=keep)
             return [target.path]
         if target.path.lower().endswith(".ovf"):
@@ -48,7 +48,9 @@ def repack(path: str, target: Target, loading: Loading, *, algorithm: str | None
                 remedy=f"name a folder and say --to ovf: {os.path.splitext(target.path)[0]}/",
             )
         with Result(target.path, replace=target.replace, folder=True, mark=".ovf") as result:
-            _fill(opened, writing.Folder(result.candidate, target.algorithm), members, loading, keep=keep)
+            _fill(
+                opened, writing.Folder(result.candidate, target.algorithm, target.signer), members, loading, keep=keep
+            )
             names = sorted(os.listdir(result.candidate))
         return [os.path.join(target.path, name) for name in names]
 
@@ -84,24 +86,24 @@ def _fill(
     stem = os.path.splitext(base)[0]
     text = opened.read(opened.descriptor, DESCRIPTOR_LIMIT) or b""
     package.add(base, [text])
+    order = [base, *(member.name for member in members)]
+    old = os.path.splitext(opened.descriptor)[0]
     if keep:
-        old = os.path.splitext(opened.descriptor)[0]
-        for ending in (".mf", ".cert"):
-            content = opened.read(old + ending, LIMIT)
-            if content is not None:
-                package.add(stem + ending, [content])
+        manifest = opened.read(f"{old}.mf", LIMIT) or b""
+        package.add(f"{stem}.mf", [manifest])
+        certificate = opened.read(f"{old}.cert", LIMIT)
+        if package.signer is not None:
+            certificate = package.signer.certificate_file(f"{stem}.mf", manifest, package.algorithm)
+        if certificate is not None:
+            package.add(f"{stem}.cert", [certificate])
     else:
-        if opened.store.find(f"{os.path.splitext(opened.descriptor)[0]}.cert") is not None:
+        if package.signer is None and opened.store.find(f"{old}.cert") is not None:
             loading.warn("the manifest is written anew, so that the package's signature is no longer there")
-        package.reserve(
-            f"{stem}.mf", sum(len(package.line(each).encode()) for each in (base, *(m.name for m in members)))
-        )
+        writing.reserve_manifest(package, stem, order)
     for member in members:
         package.add(member.name, _pieces(opened, member, loading))
     if not keep:
-        order = [base, *(member.name for member in members)]
-        rows = sorted(package.digests, key=lambda row: order.index(row[0]))
-        package.fill(f"{stem}.mf", "".join(package.line(*row) for row in rows).encode())
+        writing.seal(package, stem, order)
     package.close()
 
 

@@ -10,6 +10,7 @@ from ...record import Record
 from ..bundle import packing
 from ..disk import imagefile, vmdk
 from ..disk.blocks import ZEROS, write_sparse
+from ..package.signing import Signer
 from ..result import Result
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Target(Record):
 
     `disk_kind` is the format of the disks in a package or beside a domain, `bus` what a libvirt domain plugs them
     into. `full_disk` bundles the disk as it is, instead of its root partition. `owner` and `labels` are a bundle's.
+    `signer` signs a package's manifest, whose digests are by `algorithm`.
     """
 
     path: str
@@ -32,6 +34,7 @@ class Target(Record):
     replace: bool = False
     disk_kind: str | None = None
     algorithm: str = "sha256"
+    signer: Signer | None = None
     compress: bool = False
     bus: str | None = None
     full_disk: bool = False

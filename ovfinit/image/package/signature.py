@@ -7,6 +7,7 @@ store is asked, and the finding says so.
 
 from __future__ import annotations
 
+from ..keyfile import BEGIN, END
 from .manifest import ALGORITHMS
 
 TYPE_CHECKING = False
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from .finding import Findings
 
 LIMIT = 1024 * 1024
-BEGIN, END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 REMEDY = "sign the package again"
 
 

@@ -1,8 +1,8 @@
 """Writing an OVF package: descriptor, manifest and disks, in a folder or as an OVA, each byte of a disk written once.
 
 An OVA is a ustar archive in the order that the standard asks for (DSP0243 1.1, section 5.3): descriptor, manifest,
-files. Sizes and digests are known only when the disks are written, so room for the first two is kept and filled at
-the end.
+certificate, files. Sizes and digests are known only when the disks are written, so room for the first three is kept
+and filled at the end.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from ..disk import imagefile, vmdk
 from ..disk.blocks import PIECE, ZEROS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ..convert.appliance import Appliance, Drive
+    from .signing import Signer
 
 ALGORITHMS = ("sha256", "sha1", "sha512")
 _BLOCK = tarfile.BLOCKSIZE
@@ -31,23 +32,24 @@ _WIDEST = 10**19
 
 
 class Files:
-    """What both kinds of packages have: the digests of what was written."""
+    """What both kinds of packages have: the digests of what was written, and who signs them."""
 
-    def __init__(self, algorithm: str) -> None:
-        self._algorithm = algorithm
+    def __init__(self, algorithm: str, signer: Signer | None) -> None:
+        self.algorithm = algorithm
+        self.signer = signer
         self.digests: list[tuple[str, str]] = []
 
     def line(self, name: str, digest: str = "") -> str:
         """A file's line of the manifest; without a digest one of the same length."""
-        digits = digest or "0" * hashlib.new(self._algorithm, usedforsecurity=False).digest_size * 2
-        return f"{self._algorithm.upper()}({name})= {digits}\n"
+        digits = digest or "0" * hashlib.new(self.algorithm, usedforsecurity=False).digest_size * 2
+        return f"{self.algorithm.upper()}({name})= {digits}\n"
 
 
 class Folder(Files):
     """The files of a package in a folder that exists."""
 
-    def __init__(self, path: str, algorithm: str) -> None:
-        super().__init__(algorithm)
+    def __init__(self, path: str, algorithm: str, signer: Signer | None = None) -> None:
+        super().__init__(algorithm, signer)
         self._path = path
 
     def reserve(self, name: str, size: int) -> None:
@@ -55,7 +57,7 @@ class Folder(Files):
 
     def add(self, name: str, pieces: Iterable[bytes]) -> int:
         """Write a file; its size. Raises OSError."""
-        digest = hashlib.new(self._algorithm, usedforsecurity=False)
+        digest = hashlib.new(self.algorithm, usedforsecurity=False)
         size = 0
         with open(os.path.join(self._path, name), "xb", buffering=0) as file:
             for piece in pieces:
@@ -65,9 +67,10 @@ class Folder(Files):
         self.digests.append((name, digest.hexdigest()))
         return size
 
-    def fill(self, name: str, content: bytes) -> None:
-        """Write a small file whose room may have been kept."""
+    def fill(self, name: str, content: bytes) -> bytes:
+        """Write a small file whose room may have been kept; its content."""
         self.add(name, [content])
+        return content
 
     def close(self) -> None:
         """Nothing to do."""
@@ -76,8 +79,8 @@ class Folder(Files):
 class Ova(Files):
     """The files of a package in a tar archive, made in the order of the calls."""
 
-    def __init__(self, path: str, algorithm: str) -> None:
-        super().__init__(algorithm)
+    def __init__(self, path: str, algorithm: str, signer: Signer | None = None) -> None:
+        super().__init__(algorithm, signer)
         self._file = open(path, "xb", buffering=0)
         self._room: dict[str, tuple[int, int]] = {}
         self._time = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
@@ -90,7 +93,7 @@ class Ova(Files):
 
     def add(self, name: str, pieces: Iterable[bytes]) -> int:
         """Append a member; its size. Raises OSError."""
-        digest = hashlib.new(self._algorithm, usedforsecurity=False)
+        digest = hashlib.new(self.algorithm, usedforsecurity=False)
         start = self._file.tell()
         self._file.seek(_BLOCK, os.SEEK_CUR)
         size = 0
@@ -106,8 +109,11 @@ class Ova(Files):
         self.digests.append((name, digest.hexdigest()))
         return size
 
-    def fill(self, name: str, content: bytes) -> None:
-        """Write what room was kept for; line ends fill it up, so that no room is left between the members."""
+    def fill(self, name: str, content: bytes) -> bytes:
+        """Write what room was kept for; line ends fill it up, so that no room is left between the members.
+
+        The content with them.
+        """
         start, room = self._room[name]
         missing = _whole(len(content))
         if missing > room:
@@ -117,7 +123,8 @@ class Ova(Files):
         self._file.seek(start)
         _write(self._file, self._header(name, len(content)) + content + bytes(-len(content) % _BLOCK))
         self._file.seek(end)
-        self.digests.append((name, hashlib.new(self._algorithm, content, usedforsecurity=False).hexdigest()))
+        self.digests.append((name, hashlib.new(self.algorithm, content, usedforsecurity=False).hexdigest()))
+        return content
 
     def close(self) -> None:
         """Write the end mark."""
@@ -159,8 +166,8 @@ def write(
     `temporary` names. `advance` is told of bytes of the disks that were read.
     """
     hrefs = [_href(name, number, drive, kind) for number, drive in enumerate(appliance.drives, 1)]
-    names = [f"{name}.ovf", f"{name}.mf", *(href for href in hrefs if href)]
-    for each in names:
+    names = [f"{name}.ovf", *(href for href in hrefs if href)]
+    for each in (*names, f"{name}.cert"):
         if len(each.encode()) > tarfile.LENGTH_NAME:
             raise InputError(f"{each!r} is too long for an OVF package", remedy="choose a shorter --name")
     widest = [
@@ -168,7 +175,7 @@ def write(
         for href, drive in zip(hrefs, appliance.drives)
     ]
     package.reserve(names[0], len(composing.compose(appliance, widest)))
-    package.reserve(names[1], sum(len(package.line(each).encode()) for each in (names[0], *names[2:])))
+    reserve_manifest(package, name, names)
     stored = []
     for drive, href in zip(appliance.drives, hrefs):
         if href is None or drive.image is None:
@@ -179,10 +186,27 @@ def write(
         capacity = -(-drive.capacity // imagefile.SECTOR) * imagefile.SECTOR
         stored.append(StoredDisk(href, size, capacity, kind, drive.controller, populated[0] if populated else None))
     package.fill(names[0], composing.compose(appliance, stored))
-    lines = sorted(package.digests, key=lambda row: names.index(row[0]))
-    package.fill(names[1], "".join(package.line(*row) for row in lines).encode())
+    sealed = seal(package, name, names)
     package.close()
-    return names
+    return [names[0], *sealed, *names[1:]]
+
+
+def reserve_manifest(package: Folder | Ova, stem: str, names: Iterable[str]) -> None:
+    """Keep room for the manifest of the files called `names`, and for the certificate if there will be one."""
+    package.reserve(f"{stem}.mf", sum(len(package.line(name).encode()) for name in names))
+    if package.signer is not None:
+        # a signature is as long as its key, whatever is signed
+        package.reserve(f"{stem}.cert", len(package.signer.certificate_file(f"{stem}.mf", b"", package.algorithm)))
+
+
+def seal(package: Folder | Ova, stem: str, names: Sequence[str]) -> list[str]:
+    """Write the manifest of the files called `names`, and the certificate if somebody signs; what was written."""
+    rows = sorted(package.digests, key=lambda row: names.index(row[0]))
+    manifest = package.fill(f"{stem}.mf", "".join(package.line(*row) for row in rows).encode())
+    if package.signer is None:
+        return [f"{stem}.mf"]
+    package.fill(f"{stem}.cert", package.signer.certificate_file(f"{stem}.mf", manifest, package.algorithm))
+    return [f"{stem}.mf", f"{stem}.cert"]
 
 
 def _href(name: str, number: int, drive: Drive, kind: str) -> str | None:
