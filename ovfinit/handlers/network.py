@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ..config import Config
     from ..host import Host
     from ..model import Metadata
-    from ..network.model import Network, Rendered, RenderedFile
+    from ..network.model import Network
+    from ..network.outcome import Rendered, RenderedFile
     from ..state import Past
     from ..userdata import UserData
 

@@ -7,7 +7,7 @@ template interfaces.template of Nova), Rackspace's config drives and NoCloud's `
 from __future__ import annotations
 
 from .interfaces import lines
-from .model import Converted, Finding
+from .outcome import Converted, Finding
 from .v1 import convert as convert_v1
 
 TYPE_CHECKING = False

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .model import Converted
+from .outcome import Converted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .model import Finding, Parsed
+    from .outcome import Finding, Parsed
 
 V1, V2, NETWORK_DATA, ENI = (
     "cloud-init version 1",

@@ -10,8 +10,9 @@ from ..record import Record
 from .address import is_ipv6
 from .interfaces import OURS
 from .ipcommands import address_command, create, route_commands, rule_commands
-from .model import Ethernet, Finding, Match, Rendered, RenderedFile, Route, Vlan, Vrf
+from .model import Ethernet, Match, Route, Vlan, Vrf
 from .networkd import link_file
+from .outcome import HEADER, Finding, Rendered, RenderedFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from .model import Address, Device, Network
 
     Options = list[tuple[str, str]]
-
-HEADER = "# Written by ovfinit from the network configuration of this instance.\n"
 
 
 class Place(Record):

@@ -5,8 +5,9 @@ A word that the tree's own netplan does not know is refused: it would make it dr
 
 from __future__ import annotations
 
-from .model import Bond, Bridge, Ethernet, Finding, Rendered, RenderedFile, Vlan, Vrf
+from .model import Bond, Bridge, Ethernet, Vlan, Vrf
 from .netplanlimits import fitted
+from .outcome import HEADER, Finding, Rendered, RenderedFile
 from .vrfroutes import placed
 
 TYPE_CHECKING = False
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 FOLDER = "/etc/netplan"
 FILE = f"{FOLDER}/50-ovfinit.yaml"
-HEADER = "# Written by ovfinit from the network configuration of this instance.\n"
 MODE = 0o600  # netplan complains about anything that others can read
 LIBRARY, LIBRARY_LIMIT = "libnetplan.so", 8 * 1024 * 1024
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from ..errors import InputError
 from ..record import Record
-from .model import Bond, Bridge, Ethernet, Finding, Match, Network, Vlan, Vrf
+from .model import Bond, Bridge, Ethernet, Match, Network, Vlan, Vrf
+from .outcome import Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..host import Host
-    from .model import Device, Rendered
+    from .model import Device
+    from .outcome import Rendered
 
 LIMIT = 1024 * 1024
 AHEAD = "0-"

@@ -5,7 +5,8 @@ Over one such setting netplan would make no files at all, for no device: it is r
 
 from __future__ import annotations
 
-from .model import Address, Bond, Bridge, Dhcp, Ethernet, Finding, Vrf
+from .model import Address, Bond, Bridge, Dhcp, Ethernet, Vrf
+from .outcome import Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ by their hardware addresses and called `nic0`, `nic1` … in the order of the li
 from __future__ import annotations
 
 from . import reading
-from .model import Converted
 from .ranking import rank
 from .reading import Findings, Section, choice, number, shown
 from .v1 import BOND
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from .outcome import Converted
     from .reading import Path
 
 TYPES = (
@@ -43,13 +43,7 @@ def convert(value: object) -> Converted:
     top = Section({}, (), findings).below(value, ())
     if top is not None:
         document.read(top)
-    return Converted(
-        {"version": 2, **document.sections},
-        tuple(findings.errors),
-        tuple(findings.warnings),
-        tuple(findings.lost),
-        document.places,
-    )
+    return findings.converted(document.sections, document.places)
 
 
 class _Document:

@@ -6,7 +6,8 @@ wake-on-LAN.
 
 from __future__ import annotations
 
-from .model import Bond, Bridge, Dummy, Ethernet, Finding, Match, Rendered, RenderedFile, Vlan, Vrf
+from .model import Bond, Bridge, Dummy, Ethernet, Match, Vlan, Vrf
+from .outcome import HEADER, Finding, Rendered, RenderedFile
 from .vrfroutes import placed
 
 TYPE_CHECKING = False
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 FOLDER = "/etc/systemd/network"
 PREFIX = "10-ovfinit-"
-HEADER = "# Written by ovfinit from the network configuration of this instance.\n"
 
 
 def render(network: Network) -> Rendered:

@@ -5,26 +5,23 @@ One profile for each device. A new name is udev's work and stands in a `.link` f
 
 from __future__ import annotations
 
-from .model import Bond, Bridge, Ethernet, Finding, Match, Rendered, RenderedFile, Vlan, Vrf
+from .model import Bond, Bridge, Ethernet, Match, Vlan, Vrf
 from .networkd import link_file
 from .nmaddressing import ip_sections
+from .nmkeyfile import text
 from .nmparameters import bond_options, bridge_options, port_options
+from .outcome import Finding, Rendered, RenderedFile
 from .vrfroutes import placed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from .model import Device, Network, Offloads
-
-    Lines = list[tuple[str, str | int | bool | None]]
-    Sections = list[tuple[str, Lines]]
-    Path = str | tuple[str | int, ...]
-    Refuse = Callable[[Path, str], None]
+    from .nmkeyfile import Lines, Sections
 
 FOLDER = "/etc/NetworkManager/system-connections"
 PREFIX = "ovfinit-"
-HEADER = "# Written by ovfinit from the network configuration of this instance.\n"
 MODE = 0o600  # NetworkManager reads no profile that others can read
 # NetworkManager takes the profile with the highest number that fits an adapter; what an image brings has 0 or less
 PRECISE, VAGUE = 100, 50
@@ -49,7 +46,7 @@ def render(network: Network) -> Rendered:
             left_out.add(device.id)
             continue
         sections = _profile(device, network, errors)
-        files[f"{FOLDER}/{PREFIX}{device.id}.nmconnection"] = RenderedFile(_text(sections), MODE)
+        files[f"{FOLDER}/{PREFIX}{device.id}.nmconnection"] = RenderedFile(text(sections), MODE)
         if device.set_name:
             # all else that a .link file can hold is in the profile
             files |= link_file(Ethernet(device.id, device.match, device.set_name, device.macaddress), network)
@@ -78,7 +75,7 @@ def identity(id_: str) -> str:
 
 
 def _profile(device: Device, network: Network, errors: list[Finding]) -> Sections:
-    def refuse(path: Path, message: str) -> None:
+    def refuse(path: str | tuple[str | int, ...], message: str) -> None:
         below = path.split(".") if isinstance(path, str) else path
         errors.append(Finding((*device.path, *below), message))
 
@@ -187,15 +184,3 @@ def _refused(device: Device) -> Iterator[tuple[str, str]]:
         yield "neigh-suppress", "NetworkManager leaves it to the kernel"
     if device.critical and (device.dhcp4 or device.dhcp6):
         yield "critical", "NetworkManager gives up an address whose lease has run out"
-
-
-def _text(sections: Sections) -> str:
-    parts = [HEADER]
-    words = {True: "true", False: "false"}
-    for name, lines in sections:
-        given = [
-            f"{key}={words[value] if isinstance(value, bool) else value}\n" for key, value in lines if value is not None
-        ]
-        if given:
-            parts.append(f"[{name}]\n{''.join(given)}")
-    return "\n".join(parts)

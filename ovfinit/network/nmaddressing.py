@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .model import Device, Dhcp, Route, Rule
-    from .networkmanager import Lines, Refuse, Sections
+    from .nmkeyfile import Line, Lines, Refuse, Sections
 
 # rtnetlink(7), linux/rtnetlink.h
 _SCOPES = {"global": 0, "link": 253, "host": 254}
@@ -72,7 +72,7 @@ def _method6(device: Device, refuse: Refuse) -> str:
     return method
 
 
-def _shared(device: Device, methods: dict[bool, str], *, ipv6: bool) -> Iterator[tuple[str, str | int | bool | None]]:
+def _shared(device: Device, methods: dict[bool, str], *, ipv6: bool) -> Iterator[Line]:
     """The keys that both families have."""
     options = device.dhcp6_options if ipv6 else device.dhcp4_options
     dynamic = device.dhcp6 if ipv6 else device.dhcp4
@@ -103,7 +103,7 @@ def _shared(device: Device, methods: dict[bool, str], *, ipv6: bool) -> Iterator
     yield "ignore-auto-dns", True if False in dns else None
 
 
-def _dhcp(options: Dhcp, *, no_way_out: bool) -> Iterator[tuple[str, str | int | bool | None]]:
+def _dhcp(options: Dhcp, *, no_way_out: bool) -> Iterator[Line]:
     yield "ignore-auto-routes", True if no_way_out else None
     yield "never-default", True if no_way_out else None
     yield "route-metric", options.route_metric

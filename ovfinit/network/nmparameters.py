@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .model import Bond, BondParameters, Bridge, Device
-    from .networkmanager import Lines, Refuse
+    from .nmkeyfile import Lines, Refuse
 
 _DEFAULT_MODE = "balance-rr"
 # where the bonding driver has a use for an option (NMSettingBond verifies it)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .address import parse_interface, parse_ip, parse_mac, parse_network
-from .model import Finding
+from .outcome import Converted, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,13 @@ class Findings:
         """A value that is used, and should be written otherwise."""
         if len(self.deprecations) < FINDINGS_LIMIT:
             self.deprecations.append(Finding(path, message))
+
+    def converted(
+        self, sections: Mapping[str, Mapping[str, object]], places: Mapping[tuple[str, str], Path]
+    ) -> Converted:
+        """A document in another form as these sections of version 2, with what was found in it."""
+        whole = {"version": 2, **sections}
+        return Converted(whole, tuple(self.errors), tuple(self.warnings), tuple(self.lost), places)
 
 
 class Section:

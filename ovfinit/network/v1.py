@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from . import reading
 from .address import contains
-from .model import Converted
 from .reading import Findings, Section, Unusable, choice, flag, number, shown
 from .v1_subnets import add_servers, route, servers, subnets
+from .v2 import HASHES, MODES, VALIDATE
 from .v2_addressing import MTU
 
 TYPE_CHECKING = False
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from .outcome import Converted
     from .reading import Path, Reader
 
     Device = tuple[str, str, dict[str, Any]]
 
 ITEMS_LIMIT = 1024
-ACTIVE = ("none", "active", "backup", "all")
 
 
 def convert(value: object) -> Converted:
@@ -39,13 +39,7 @@ def convert(value: object) -> Converted:
     document = _Document(findings)
     if top is not None:
         document.read(top)
-    return Converted(
-        {"version": 2, **document.sections},
-        tuple(findings.errors),
-        tuple(findings.warnings),
-        tuple(findings.lost),
-        document.places,
-    )
+    return findings.converted(document.sections, document.places)
 
 
 class _Document:
@@ -269,19 +263,16 @@ def _ports(high: int) -> Callable[[object], dict[str, int]]:
 
 
 BOND: dict[str, tuple[str, Reader[Any]]] = {
-    "mode": (
-        "mode",
-        _word("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"),
-    ),
+    "mode": ("mode", _word(*MODES)),
     "miimon": ("mii-monitor-interval", number(0, 2**31 - 1)),
     "lacp_rate": ("lacp-rate", _word("slow", "fast")),
     "min_links": ("min-links", number(0, 255)),
-    "xmit_hash_policy": ("transmit-hash-policy", _word("layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4")),
+    "xmit_hash_policy": ("transmit-hash-policy", _word(*HASHES)),
     "ad_select": ("ad-select", _word("stable", "bandwidth", "count")),
     "all_slaves_active": ("all-members-active", _truth),
     "arp_interval": ("arp-interval", number(0, 2**31 - 1)),
     "arp_ip_target": ("arp-ip-targets", _targets),
-    "arp_validate": ("arp-validate", _word(*ACTIVE)),
+    "arp_validate": ("arp-validate", _word(*VALIDATE)),
     "arp_all_targets": ("arp-all-targets", _word("any", "all")),
     "updelay": ("up-delay", number(0, 2**31 - 1)),
     "downdelay": ("down-delay", number(0, 2**31 - 1)),

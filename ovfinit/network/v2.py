@@ -14,15 +14,14 @@ from .model import (
     Device,
     Dummy,
     Ethernet,
-    Finding,
     Match,
     Network,
     Offloads,
-    Parsed,
     Vlan,
     Vrf,
     ordered,
 )
+from .outcome import Finding, Parsed
 from .reading import Findings, Section, choice, flag, number, shown
 from .v2_addressing import MILLISECONDS, SECONDS, UINT32, addressing
 

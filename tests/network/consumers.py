@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from ovfinit.network.address import is_ipv6
-from ovfinit.network.model import Bond, Dhcp, Network, RenderedFile, Route
+from ovfinit.network.model import Bond, Dhcp, Network, Route
+from ovfinit.network.outcome import RenderedFile
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 LIBNM = Path(__file__).with_name("libnm.py")

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ovfinit.network.model import Finding
+from ovfinit.network.outcome import Finding
 
 FLAG = st.booleans()
 METRIC = st.integers(1, 2**31 - 1)

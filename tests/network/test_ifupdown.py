@@ -15,7 +15,7 @@ import yaml
 
 from ovfinit.host import Interface
 from ovfinit.network import ifupdown, v2
-from ovfinit.network.model import Rendered
+from ovfinit.network.outcome import Rendered
 
 DATA = Path(__file__).parent.parent / "data" / "network"
 FILE = "/etc/network/interfaces.d/50-ovfinit"

@@ -19,7 +19,8 @@ from features import FEATURES, apart
 
 from ovfinit.host import Host, Interface
 from ovfinit.network import ifupdown, netplan, networkd, networkmanager, v2
-from ovfinit.network.model import Network, Rendered
+from ovfinit.network.model import Network
+from ovfinit.network.outcome import Rendered
 from ovfinit.network.vrfroutes import placed
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/network.md"

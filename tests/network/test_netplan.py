@@ -11,7 +11,8 @@ import yaml
 
 from ovfinit.host import Host
 from ovfinit.network import netplan, v2
-from ovfinit.network.model import Network, Rendered
+from ovfinit.network.model import Network
+from ovfinit.network.outcome import Rendered
 
 DATA = Path(__file__).parent.parent / "data" / "network"
 FILE = "/etc/netplan/50-ovfinit.yaml"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ovfinit.network import networkd, v2
-from ovfinit.network.model import RenderedFile
+from ovfinit.network.outcome import RenderedFile
 
 DATA = Path(__file__).parent.parent / "data" / "network"
 NICS = {"eth0": "02:00:00:00:00:01", "eth1": "02:00:00:00:00:02", "eth2": "02:00:00:00:00:03"}

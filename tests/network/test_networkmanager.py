@@ -9,7 +9,7 @@ import consumers
 import pytest
 
 from ovfinit.network import networkmanager, v2
-from ovfinit.network.model import Rendered
+from ovfinit.network.outcome import Rendered
 
 FOLDER = "/etc/NetworkManager/system-connections"
 

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from ovfinit.host import Host, Interface
 from ovfinit.network import ifupdown, netplan, networkd, networkmanager, v2
-from ovfinit.network.model import Network, Rendered
+from ovfinit.network.model import Network
+from ovfinit.network.outcome import Rendered
 from ovfinit.network.vrfroutes import placed
 
 HERE = netplan.vocabulary_of(Host("/"))

@@ -13,7 +13,8 @@ from ovfinit.host import Host
 from ovfinit.inspection import inspect
 from ovfinit.model import Metadata
 from ovfinit.network import forms, v1, v2
-from ovfinit.network.model import Bond, Converted, Route
+from ovfinit.network.model import Bond, Route
+from ovfinit.network.outcome import Converted
 from ovfinit.normalize import normalize
 
 FOLDER = REPO / "tests/data/network/v1"

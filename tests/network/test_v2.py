@@ -16,12 +16,12 @@ from ovfinit.network.model import (
     Ethernet,
     Match,
     Offloads,
-    Parsed,
     Route,
     Rule,
     Vlan,
     Vrf,
 )
+from ovfinit.network.outcome import Parsed
 
 
 def ethernet(**settings: Any) -> Parsed:
