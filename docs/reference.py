@@ -15,7 +15,8 @@ sys.path.insert(0, str(HERE.parent))
 
 from ovfinit.duties import KEYS, ORDER, SHARED  # noqa: E402
 from ovfinit.userdata.keys import spec_of  # noqa: E402
-from ovfinit.userdata.schema import Many, Named, OneOf, Spec, Table, Unoffered  # noqa: E402
+from ovfinit.userdata.schema import Many, Named, OneOf, Table  # noqa: E402
+from ovfinit.userdata.spec import Spec, Unoffered  # noqa: E402
 from ovfinit.userdata.unsupported import UNSUPPORTED  # noqa: E402
 
 PAGE = HERE / "cloud-config.md"

@@ -256,7 +256,7 @@ def test_light_boot(tmp_path: Path) -> None:
         later = loaded("apply", "--root", tree, "--from", source)
         assert not offending(later)
         assert number_of_ours(later) <= MOST_LATER
-        idle = {"ovfinit.normalize.whole", "ovfinit.undo", "ovfinit.process", "ovfinit.userdata.schema"}
+        idle = {"ovfinit.normalize.whole", "ovfinit.undo", "ovfinit.process", "ovfinit.userdata.spec"}
         assert not {*idle, "ovfinit.formats.yamltext"} & later, "nothing has changed: nothing of it is read anew"
 
 

@@ -7,7 +7,9 @@ from ..digest import digest
 from ..errors import ChangeError
 from ..model import Problem, Secret
 from ..packaging import sources
-from ..userdata.schema import Flag, Hidden, Many, Named, Number, OneOf, Table, Text, Unoffered
+from ..userdata.scalars import Flag, Hidden, Number, Text
+from ..userdata.schema import Many, Named, OneOf, Table
+from ..userdata.spec import Unoffered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from ..model import Metadata
     from ..state import Past
     from ..userdata import UserData
-    from ..userdata.schema import Spec
+    from ..userdata.spec import Spec
 
 NAME = "apt"
 SETTINGS = "/etc/apt/apt.conf.d"

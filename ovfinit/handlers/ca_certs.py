@@ -6,7 +6,8 @@ from ..changes import NETWORK, Call, WriteFile
 from ..digest import digest
 from ..model import Problem, Secret
 from ..userdata.content import unwrap
-from ..userdata.schema import Flag, Many, Table, Text
+from ..userdata.scalars import Flag, Text
+from ..userdata.schema import Many, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

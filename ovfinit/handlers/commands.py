@@ -7,7 +7,7 @@ from ..model import Problem
 from ..paths import INSTANCES
 from ..state import folder_name
 from ..userdata.reading import kind
-from ..userdata.schema import Command
+from ..userdata.scalars import Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from ..model import Problem
 from ..shell import joined, quoted
 from ..storage.names import judge_name, judge_path, part, resolve
 from ..storage.programs import CLEAR, FORMAT, PARTITION
-from ..userdata.schema import Command, Flag, Many, Named, Number, OneOf, Table, Text
-from ..userdata.shapes import Row
+from ..userdata.scalars import Command, Flag, Number, Text
+from ..userdata.schema import Many, Named, OneOf, Row, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

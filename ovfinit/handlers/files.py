@@ -9,8 +9,8 @@ from ..model import Problem
 from ..record import Record
 from ..userdata.content import decompress, unwrap
 from ..userdata.reading import UNFIT
-from ..userdata.schema import Data, Flag, Hidden, Many, Named, Table, Text
-from ..userdata.shapes import Mode
+from ..userdata.scalars import Data, Flag, Hidden, Mode, Text
+from ..userdata.schema import Many, Named, Table
 from . import roster
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import __version__
 from ..changes import FINAL, Announce
 from ..model import Problem
-from ..userdata.schema import Text
+from ..userdata.scalars import Text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..changes import FINAL, Call, WriteFile
 from ..digest import digest
-from ..userdata.schema import Table, Text
+from ..userdata.scalars import Text
+from ..userdata.schema import Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import os
 from ..block import find
 from ..changes import FINAL, Call, WriteBlock, WriteFile
 from ..model import Problem
-from ..userdata.schema import Flag, OneOf, Text
+from ..userdata.scalars import Flag, Text
+from ..userdata.schema import OneOf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

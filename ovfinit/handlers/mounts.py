@@ -10,8 +10,9 @@ from ..model import Problem
 from ..storage.fstab import FSTAB, NODEV, Entry, entries
 from ..storage.names import SHORT, TAGS, resolve
 from ..storage.programs import SWAP
-from ..userdata.schema import Flag, Many, Nothing, OneOf, Table, Text
-from ..userdata.shapes import Row, Size
+from ..userdata.scalars import Flag, Size, Text
+from ..userdata.schema import Many, OneOf, Row, Table
+from ..userdata.spec import Nothing
 from .service import tell
 
 TYPE_CHECKING = False

@@ -9,7 +9,9 @@ from ..model import Problem
 from ..network.choose import enabled
 from ..packaging import choose
 from ..record import Record
-from ..userdata.schema import Flag, Many, Nothing, OneOf, Table, Text
+from ..userdata.scalars import Flag, Text
+from ..userdata.schema import Many, OneOf, Table
+from ..userdata.spec import Nothing
 from .packages import judge_name
 from .service import tell
 

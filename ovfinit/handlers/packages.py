@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..digest import digest
 from ..packaging import choose
-from ..userdata.schema import Flag, Many, OneOf, Table, Text, Unoffered
-from ..userdata.shapes import Row
+from ..userdata.scalars import Flag, Text
+from ..userdata.schema import Many, OneOf, Row, Table
+from ..userdata.spec import Unoffered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

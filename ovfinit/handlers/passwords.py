@@ -6,7 +6,8 @@ from ..accounts import is_hash, possible_name
 from ..changes import SetPassword
 from ..model import Problem, Secret
 from ..record import Record
-from ..userdata.schema import Flag, Hidden, Many, OneOf, Table, Text
+from ..userdata.scalars import Flag, Hidden, Text
+from ..userdata.schema import Many, OneOf, Table
 from . import roster
 
 TYPE_CHECKING = False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..changes import FINAL, Post
 from ..model import Problem
-from ..userdata.schema import Many, Number, Table, Text
+from ..userdata.scalars import Number, Text
+from ..userdata.schema import Many, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..changes import FINAL, Call
 from ..shell import joined
-from ..userdata.schema import Command, Flag, Number, OneOf, Table, Text
+from ..userdata.scalars import Command, Flag, Number, Text
+from ..userdata.schema import OneOf, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from ..changes import NETWORK, Call, WriteFile
 from ..errors import InputError
 from ..model import Problem, Secret
 from ..userdata.content import decompress, unwrap
-from ..userdata.schema import Command, Data, Flag, Table, Text
+from ..userdata.scalars import Command, Data, Flag, Text
+from ..userdata.schema import Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from ..digest import digest
 from ..model import Problem
 from ..network.choose import enabled
 from ..normalize.hostname import valid
-from ..userdata.schema import Flag, Many, Named, Number, OneOf, Table, Text
+from ..userdata.scalars import Flag, Number, Text
+from ..userdata.schema import Many, Named, OneOf, Table
 from .service import tell
 
 TYPE_CHECKING = False

@@ -6,7 +6,8 @@ from ..changes import FINAL, NETWORK, Call, WriteFile
 from ..digest import digest
 from ..model import Problem
 from ..packaging import choose
-from ..userdata.schema import Command, Flag, Many, Named, OneOf, Table, Text
+from ..userdata.scalars import Command, Flag, Text
+from ..userdata.schema import Many, Named, OneOf, Table
 from .packages import judge_name
 from .service import tell
 

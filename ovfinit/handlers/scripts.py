@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..model import Metadata
     from ..state import Past
     from ..userdata import UserData
-    from ..userdata.schema import Spec
+    from ..userdata.spec import Spec
 
 NAME = "scripts"
 # looks its first word up in PATH
@@ -41,7 +41,8 @@ def __getattr__(name: str) -> Mapping[str, Spec]:
     """`KEYS`, only for whoever hands over such a key: every boot loads this module."""
     if name != "KEYS":
         raise AttributeError(name)
-    from ..userdata.schema import Flag, Many, Table, Text
+    from ..userdata.scalars import Flag, Text
+    from ..userdata.schema import Many, Table
 
     return {
         "vendor_data": Table(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..changes import FINAL, Call
 from ..model import Problem
-from ..userdata.schema import Many, Text
+from ..userdata.scalars import Text
+from ..userdata.schema import Many
 from . import roster
 
 TYPE_CHECKING = False

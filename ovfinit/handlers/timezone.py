@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..changes import MakeLink, WriteFile
 from ..errors import ChangeError
-from ..userdata.schema import Text
+from ..userdata.scalars import Text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..finding import Finding
     from .node import Node
-    from .schema import Spec
+    from .spec import Spec
 
 
 class Checked:

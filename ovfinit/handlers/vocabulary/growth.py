@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...userdata.schema import Flag, Many, OneOf, Table, Text
+from ...userdata.scalars import Flag, Text
+from ...userdata.schema import Many, OneOf, Table
 
 MODES = ("auto", "growpart", "gpart", "off")
 

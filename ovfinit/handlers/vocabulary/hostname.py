@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...normalize.hostname import settle
-from ...userdata.schema import Flag, OneOf, Text
+from ...userdata.scalars import Flag, Text
+from ...userdata.schema import OneOf
 
 
 def _judge(name: str) -> str | None:

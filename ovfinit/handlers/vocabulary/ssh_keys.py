@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ...normalize.public_keys import CERTIFICATE
 from ...normalize.public_keys import read as read_keys
-from ...userdata.schema import Flag, Hidden, Many, OneOf, Spec, Table, Text, Unoffered
+from ...userdata.scalars import Flag, Hidden, Text
+from ...userdata.schema import Many, OneOf, Table
+from ...userdata.spec import Spec, Unoffered
 
 TYPES = ("rsa", "ecdsa", "ed25519")
 

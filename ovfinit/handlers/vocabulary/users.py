@@ -5,7 +5,9 @@ from __future__ import annotations
 from ...accounts import is_hash, possible_name
 from ...normalize.public_keys import read as read_keys
 from ...userdata.reading import UNFIT
-from ...userdata.schema import Flag, Hidden, Many, Named, Nothing, Number, OneOf, Spec, Table, Text, Unoffered
+from ...userdata.scalars import Flag, Hidden, Number, Text
+from ...userdata.schema import Many, Named, OneOf, Table
+from ...userdata.spec import Nothing, Spec, Unoffered
 from ..ssh_import import IDS
 
 TYPE_CHECKING = False
