@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
     from ..host import Host
 
-AUTO, NETWORKD, NETPLAN, IFUPDOWN, NETWORKMANAGER = RENDERERS = (
-    *("auto", "networkd", "netplan", "ifupdown", "networkmanager"),
-)
+AUTO, NETWORKD, NETPLAN, IFUPDOWN, NETWORKMANAGER = "auto", "networkd", "netplan", "ifupdown", "networkmanager"
 OWN_DOCUMENT = "/etc/netplan/50-ovfinit.yaml"
 _UNITS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 # Ubuntu ships this one; a file of the same name elsewhere takes its place

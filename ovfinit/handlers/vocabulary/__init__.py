@@ -1,1 +1,1 @@
-"""Cloud-config keys of the duties that every boot plans: loaded only where there is cloud-config to read."""
+"""Cloud-config keys in files of their own: those of duties that every boot plans are loaded only to read some."""
