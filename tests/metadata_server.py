@@ -87,6 +87,7 @@ class MetadataServer:
         keys: how public-keys are listed: "name" (0=name), "slash" (0/), "bare" (0).
         tokens: "optional" (v1 and v2), "required" (v2 only) or "none" (404 on the PUT, as Nova).
         token_seconds: the longest life granted to a token.
+        token_grace: seconds that a token lives on beyond what was granted.
         token_uses: a token answers 401 after so many GETs.
         below_leaf: status for a path below a leaf; Nova says 500.
         latency: seconds before each answer.
@@ -102,6 +103,7 @@ class MetadataServer:
         keys: str = "name",
         tokens: str = "optional",
         token_seconds: int = 21600,
+        token_grace: int = 0,
         token_uses: int = 0,
         below_leaf: int = 404,
         latency: float = 0.0,
@@ -111,6 +113,7 @@ class MetadataServer:
         self.tree, self.faults = tree, [Fault(text) for text in faults]
         self.newline, self.slashes, self.keys = newline, slashes, keys
         self.tokens, self.token_seconds, self.token_uses = tokens, token_seconds, token_uses
+        self.token_grace = token_grace
         self.below_leaf, self.latency = below_leaf, latency
         self.requests: list[Request] = []
         self.connections = 0
@@ -175,7 +178,7 @@ class MetadataServer:
         seconds = min(int(ttl), self.token_seconds)
         token = base64.b64encode(secrets.token_bytes(32)).decode()
         with self.lock:
-            self.issued[token] = [time.monotonic() + seconds, self.token_uses or float("inf")]
+            self.issued[token] = [time.monotonic() + seconds + self.token_grace, self.token_uses or float("inf")]
         return 200, token.encode(), {"X-aws-ec2-metadata-token-ttl-seconds": str(seconds)}
 
     def _good(self, token: str | None) -> bool:

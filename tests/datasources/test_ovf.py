@@ -33,7 +33,7 @@ def environment(*properties, extra=""):
 
 
 def read(path, host):
-    return ovf(path).read(host, Deadline(5))
+    return ovf(path).read(host, Deadline(60))
 
 
 def image(folder, path, *options):
@@ -190,7 +190,7 @@ def test_unchanged_file_and_image(folder, host, tmp_path):
     """An unchanged document or image is recognised, a changed, moved or missing one is not."""
     for path in (folder / "ovf-env.xml", image(folder, tmp_path / "env.iso", "-J")):
         source = ovf(path)
-        fingerprint = json.loads(json.dumps(source.read(host, Deadline(5)).fingerprint))
+        fingerprint = json.loads(json.dumps(source.read(host, Deadline(60)).fingerprint))
         assert source.unchanged(host, fingerprint)
         assert not ovf(tmp_path / "elsewhere").unchanged(host, fingerprint)
         assert not ovf().unchanged(host, fingerprint)
@@ -206,7 +206,7 @@ def test_unchanged_file_and_image(folder, host, tmp_path):
 def test_unchanged_is_light(folder, tmp_path, host):
     """Recognising an unchanged image parses no XML and imports none of the heavy modules."""
     path = image(folder, tmp_path / "env.iso", "-J")
-    fingerprint = ovf(path).read(host, Deadline(5)).fingerprint
+    fingerprint = ovf(path).read(host, Deadline(60)).fingerprint
     program = f"""
 import sys
 before = set(sys.modules)
@@ -233,12 +233,12 @@ def test_seed_in_tree(host):
     source = ovf()
     assert source.detect(host).answer == "no"
     with pytest.raises(SourceAbsent):
-        source.read(host, Deadline(5))
+        source.read(host, Deadline(60))
     seed = host.path("/var/lib/ovfinit/seed/ovf-env.xml")
     seed.parent.mkdir(parents=True)
     seed.write_bytes(environment(("hostname", "baked")))
     assert source.detect(host).answer == "yes"
-    found = source.read(host, Deadline(5))
+    found = source.read(host, Deadline(60))
     assert (found.properties["hostname"], found.location) == ("baked", "/var/lib/ovfinit/seed/ovf-env.xml")
     assert source.unchanged(host, found.fingerprint)
     seed.unlink()
@@ -256,7 +256,7 @@ def test_drives(folder, host, tmp_path):
     source = ovf()
     detection = source.detect(machine)
     assert (detection.answer, "labelled 'OVF ENV'" in detection.reason) == ("yes", True)
-    found = source.read(machine, Deadline(5))
+    found = source.read(machine, Deadline(60))
     assert found.location == str(carrier)
     assert source.unchanged(machine, found.fingerprint)
     image(folder, data, "-V", "OVF ENV", "-J", "-r")
@@ -271,9 +271,9 @@ def test_azure_drive_does_not_hide_ours(folder, host, tmp_path):
     (theirs / "ovf-env.xml").write_bytes((SAMPLES / "azure.xml").read_bytes())
     first = image(theirs, tmp_path / "a.iso", "-V", "OVF ENV", "-J")
     second = image(folder, tmp_path / "b.iso", "-V", "ANY", "-J")
-    assert ovf().read(Posing(host.root, first, second), Deadline(5)).location == str(second)
+    assert ovf().read(Posing(host.root, first, second), Deadline(60)).location == str(second)
     with pytest.raises(SourceAbsent):
-        ovf().read(Posing(host.root, first), Deadline(5))
+        ovf().read(Posing(host.root, first), Deadline(60))
 
 
 def test_vmware_without_tools_or_value(folder, host, tools, tmp_path):
@@ -282,21 +282,21 @@ def test_vmware_without_tools_or_value(folder, host, tools, tmp_path):
     tools("vmtoolsd", {}, otherwise="Permission denied")
     carrier = image(folder, tmp_path / "env.iso", "-J")
     machine = Posing(host.root, carrier, vendor="VMware, Inc.")
-    found = ovf().read(machine, Deadline(5))
+    found = ovf().read(machine, Deadline(60))
     assert found.location == str(carrier)
     assert "Permission denied" in found.problems[0].message
     assert ovf().unchanged(machine, found.fingerprint)
     bare = Posing(host.root, vendor="VMware, Inc.")
     assert ovf().detect(bare).answer == "maybe"
     with pytest.raises(SourceUnreachable, match="Permission denied"):
-        ovf().read(bare, Deadline(5))
+        ovf().read(bare, Deadline(60))
 
 
 def test_vmware_with_both(folder, host, tools, tmp_path):
     """On VMware plain guestinfo goes before a CD-ROM's equals, and both are watched for changes."""
     values = tools("vmware-rpctool", {"metadata": "local-hostname: direct\n"})
     machine = Posing(host.root, image(folder, tmp_path / "env.iso", "-J"), vendor="VMware, Inc.")
-    found = ovf().read(machine, Deadline(5))
+    found = ovf().read(machine, Deadline(60))
     assert (found.hostname, found.properties["instance-id"]) == ("direct", "i-1")
     assert ovf().unchanged(machine, found.fingerprint)
     (values / "metadata").write_text("local-hostname: other\n")
@@ -309,5 +309,5 @@ def test_tree_never_touches_the_machine(host, tools, tmp_path):
     (Path(host.root) / "sys/class/dmi/id/sys_vendor").write_text("VMware, Inc.\n")
     assert ovf().detect(host).answer == "no"
     with pytest.raises(SourceAbsent):
-        ovf().read(host, Deadline(5))
+        ovf().read(host, Deadline(60))
     assert not (tmp_path / "vmware-rpctool.asked").exists()

@@ -54,7 +54,7 @@ def source(location: str | Path | None = None) -> Any:
 
 
 def read(host: Host | Path, location: str | Path | None = None) -> Metadata:
-    result = source(location).read(host if isinstance(host, Host) else Host(str(host)), Deadline(10))
+    result = source(location).read(host if isinstance(host, Host) else Host(str(host)), Deadline(60))
     assert isinstance(result, Metadata)
     json.dumps(result.fingerprint)
     return result

@@ -27,7 +27,7 @@ def guestinfo():
 
 
 def read(host):
-    return guestinfo().read(host, Deadline(5))
+    return guestinfo().read(host, Deadline(60))
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_guestinfo_unchanged(host, tools):
     """Guestinfo is known again by its values."""
     values = tools("vmware-rpctool", {"metadata": "instance-id: i-9\n"})
     source = guestinfo()
-    fingerprint = source.read(host, Deadline(5)).fingerprint
+    fingerprint = source.read(host, Deadline(60)).fingerprint
     assert source.unchanged(host, fingerprint)
     (values / "userdata").write_text("#!/bin/sh\n")
     assert not source.unchanged(host, fingerprint)
