@@ -3,13 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench lint deb guest bench-guest clean
+# one worker more than cores: some tests only wait
+WORKERS ?= $(shell expr $$(nproc) + 1)
+
+.PHONY: demo test pytest bench lint deb guest bench-guest clean
 
 demo: $(VENV)/demo
 	@$(BIN)/python tests/demo/demo.py
 
-test: $(VENV)/test lint
-	@$(BIN)/python -m pytest -m "not guest" -n auto --dist worksteal
+test: $(VENV)/test
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: $(VENV)/test
+	@$(BIN)/python -m pytest -m "not guest" -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/test
 	@$(BIN)/ruff check .

@@ -19,7 +19,13 @@ ENOUGH = 1 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Scratch trees lie in memory, where there is room for them: the program flushes all that it writes to the disk."""
+    """Two things that cost the tests half their time on some machines.
+
+    Scratch trees lie in memory, where there is room for them: the program flushes all that it writes to the disk. And
+    Python keeps what it compiles, also where containers tell it not to: the program is started thousands of times.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if config.option.basetemp is None and os.path.isdir(MEMORY):
         status = os.statvfs(MEMORY)
         usable = os.access(MEMORY, os.W_OK) and not status.f_flag & os.ST_NOEXEC
