@@ -16,6 +16,8 @@ COLOURS = {STAGE: "#b8c4d6", WORK: "#6b8fbf", WAIT: "#d9a441", SOURCE: "#5aa469"
 LANDMARKS = ("network-pre.target", "network.target", "ssh.service", "multi-user.target", "ovfinit-final.service")
 ROW, WIDTH, LEFT, RIGHT, TOP = 22, 900, 20, 260, 70
 MIN_BAR = 1.5
+# what a label of the axis takes
+LABEL = 75
 FONT = 'font-family="sans-serif" font-size="12"'
 
 
@@ -102,15 +104,28 @@ def draw(rows: Sequence[Bar], marks: Mapping[str, float], title: str) -> str:
 
 
 def _axis(begin: float, end: float, scale: float, bottom: int) -> Iterator[str]:
-    step = next(step for step in (0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600, 1e9) if (end - begin) / step <= 20)
-    tick = 0
-    while begin + tick * step <= end:
-        x = LEFT + tick * step * scale
+    """Lines at round times, each with its label."""
+    from math import ceil
+
+    step, digits = _step(end - begin, WIDTH // LABEL)
+    for tick in range(ceil(begin / step), int(end / step) + 1):
+        x = LEFT + (tick * step - begin) * scale
         yield f'<line x1="{x:.1f}" y1="{TOP - 14}" x2="{x:.1f}" y2="{bottom}" stroke="#eee"/>'
-        yield (
-            f'<text x="{x:.1f}" y="{TOP - 18}" fill="#777">{begin + tick * step:.3f} s</text>' if tick % 4 == 0 else ""
-        )
-        tick += 1
+        yield f'<text x="{x:.1f}" y="{TOP - 18}" text-anchor="middle" fill="#777">{tick * step:.{digits}f} s</text>'
+
+
+def _step(span: float, most: int) -> tuple[float, int]:
+    """The smallest step of 1, 2 or 5 times a power of ten, from a millisecond on, that `span` has `most` of at most.
+
+    With it come the digits after the point that its multiples need.
+    """
+    digits = 3
+    while True:
+        for count in (1, 2, 5):
+            step = count * 10.0**-digits
+            if span / step <= most:
+                return step, max(digits, 0)
+        digits -= 1
 
 
 def _legend(y: int) -> Iterator[str]:
