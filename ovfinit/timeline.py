@@ -18,6 +18,7 @@ ROW, WIDTH, LEFT, RIGHT, TOP = 22, 900, 20, 260, 70
 MIN_BAR = 1.5
 # what a label of the axis takes
 LABEL = 75
+HALO = 'stroke="white" stroke-width="3" paint-order="stroke"'
 FONT = 'font-family="sans-serif" font-size="12"'
 
 
@@ -83,13 +84,8 @@ def draw(rows: Sequence[Bar], marks: Mapping[str, float], title: str) -> str:
         f'<text x="{LEFT}" y="24" font-size="16">{escape(title)}</text>',
         *_axis(begin, end, scale, height - 40),
     ]
-    y = TOP
-    for row in rows:
-        x, width = LEFT + (row.started - begin) * scale, max(row.seconds * scale, MIN_BAR)
-        lines.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 6}" fill="{COLOURS[row.kind]}"/>')
-        label = escape(f"{row.name} ({row.seconds * 1000:.1f} ms)")
-        lines.append(f'<text x="{x + width + 5:.1f}" y="{y + 12}">{label}</text>')
-        y += ROW
+    # the dashed lines first, so that no label is struck through
+    y = TOP + ROW * len(rows)
     for name, at in sorted(marks.items(), key=lambda item: item[1]):
         if at < begin:
             continue
@@ -99,6 +95,12 @@ def draw(rows: Sequence[Bar], marks: Mapping[str, float], title: str) -> str:
         )
         lines.append(f'<text x="{x + 5:.1f}" y="{y + 10}" fill="#a33">{escape(name)}</text>')
         y += ROW
+    for number, row in enumerate(rows):
+        x, width = LEFT + (row.started - begin) * scale, max(row.seconds * scale, MIN_BAR)
+        top = TOP + ROW * number
+        lines.append(f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="{ROW - 6}" fill="{COLOURS[row.kind]}"/>')
+        label = escape(f"{row.name} ({row.seconds * 1000:.1f} ms)")
+        lines.append(f'<text x="{x + width + 5:.1f}" y="{top + 12}" {HALO}>{label}</text>')
     lines += [*_legend(height - 14), "</svg>", ""]
     return "\n".join(lines)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OUTPUT_LIMIT = 64 * 1024
 FORMER = f"{RUN}/interfaces.former"
+BUS = "/run/dbus/system_bus_socket"
 # what each renderer's own service leaves under /run once it is up
 SIGNS = {
     NETWORKD: ("/run/systemd/netif/state",),
@@ -46,7 +47,7 @@ def activate(host: Host, renderer: str, deadline: Deadline, former: Mapping[str,
         # `netplan apply` would also unbind drivers, settle udev and rename adapters in use
         _call(host, ("netplan", "generate"), deadline)
         if host.exists(SIGNS[NETWORKD][0]):
-            _call(host, ("networkctl", "reload"), deadline)
+            _reload_networkd(host, deadline)
         if host.exists(SIGNS[NETWORKMANAGER][0]):
             _call(host, ("nmcli", "connection", "reload"), deadline)
     elif renderer == NETWORKMANAGER:
@@ -59,12 +60,26 @@ def _networkd(host: Host, former: Mapping[str, bytes | None], deadline: Deadline
     A device that it made stays when its description goes, so we take it away; other parameters of one count from the
     next boot on, since making it anew would tear down all that stands on it.
     """
-    _call(host, ("networkctl", "reload"), deadline)
+    _reload_networkd(host, deadline)
     for path, text in former.items():
         if path.endswith(".netdev") and text and host.read(path) is None:
             name = _value(text.decode("utf-8", "replace"), "Name")
             if name and host.exists(f"/sys/class/net/{name}"):
                 _call(host, ("networkctl", "delete", name), deadline)
+
+
+def _reload_networkd(host: Host, deadline: Deadline) -> None:
+    """Networkd is spoken to over D-Bus, which a boot has later than networkd: it is waited for.
+
+    A machine that has no D-Bus at all starts networkd anew, which then reads everything.
+    """
+    if not host.exists(BUS):
+        try:
+            _call(host, ("systemctl", "start", "dbus.socket"), deadline)
+        except ChangeError:
+            _call(host, ("systemctl", "restart", "systemd-networkd.service"), deadline)
+            return
+    _call(host, ("networkctl", "reload"), deadline)
 
 
 def _profiles(host: Host, former: Mapping[str, bytes | None], deadline: Deadline) -> None:

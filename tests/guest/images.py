@@ -131,6 +131,23 @@ def payload(image: bytes) -> bytes:
     return subprocess.run([tool, "-dc"], input=packed, stdout=subprocess.PIPE, check=True).stdout
 
 
+def older(revision: str) -> Path:
+    """The agent's package of an earlier revision, with a version below that of the present one; built once."""
+    folder = CACHE / f"older-{revision}"
+    if not folder.exists():
+        new, tree = CACHE / "older.new", CACHE / "older.tree"
+        for path in (new, tree):
+            shutil.rmtree(path, ignore_errors=True)
+        run("git", "clone", "--quiet", "--shared", "--no-checkout", HERE.parents[1], tree)
+        run("git", "-C", tree, "checkout", "--quiet", revision)
+        log = tree / "debian/changelog"
+        log.write_text(log.read_text().replace(")", f"~{revision})", 1))
+        run(tree / "debian/build.sh", new)
+        shutil.rmtree(tree)
+        new.rename(folder)
+    return next(folder.glob("ovfinit_*.deb"))
+
+
 def digest(debs: Sequence[Path]) -> str:
     """What tells one set of packages from another."""
     total = hashlib.sha256()
@@ -144,19 +161,23 @@ def layer(suite: str, debs: Sequence[Path]) -> Path:
     path = CACHE / f"layer-{suite}-{digest(debs)}"
     if path.exists():
         return path
-    lower = base(suite)
+    below = [needs(suite, debs), base(suite)]
     for old in CACHE.glob(f"layer-{suite}-*"):
         shutil.rmtree(old)
     for old in CACHE.glob(f"{suite}-*.ext4"):
         old.unlink()
-    # the dependencies come from the network once and are kept as a layer of their own
-    needs = CACHE / f"needs-{suite}"
-    if not needs.exists():
-        with overlay([lower], needs) as root:
+    with overlay(below, path) as root:
+        install(root, debs)
+    return path
+
+
+def needs(suite: str, debs: Sequence[Path]) -> Path:
+    """What the packages depend on; it comes from the network once and is kept as a layer of its own."""
+    path = CACHE / f"needs-{suite}"
+    if not path.exists():
+        with overlay([base(suite)], path) as root:
             install(root, debs)
             _chroot(root, "dpkg", "--purge", *(deb.name.split("_")[0] for deb in debs))
-    with overlay([needs, lower], path) as root:
-        install(root, debs)
     return path
 
 
@@ -208,16 +229,15 @@ def lowers(suite: str, debs: Sequence[Path]) -> list[Path]:
     """The folders that make a guest's root, topmost first; without packages the floor."""
     if not debs:
         return [base(suite)]
-    top = layer(suite, debs)
-    return [top, CACHE / f"needs-{suite}", base(suite)]
+    return [layer(suite, debs), needs(suite, debs), base(suite)]
 
 
 def beside(
-    suite: str, debs: Sequence[Path], name: str, packages: Sequence[str], *, mask: Sequence[str] = ()
+    suite: str, below: Sequence[Path], name: str, packages: Sequence[Path | str], *, mask: Sequence[str] = ()
 ) -> list[Path]:
-    """The same root with other packages of the suite in it, and some units masked; `name` is the layer's."""
-    path = CACHE / f"{name}-{suite}-{digest(debs)}"
-    below = lowers(suite, debs)
+    """A root with more packages in it, and some units masked; `name` is the new layer's, and it has one at a time."""
+    known = " ".join([*(path.name for path in below), *map(str, packages)])
+    path = CACHE / f"{name}-{suite}-{hashlib.sha256(known.encode()).hexdigest()[:12]}"
     if not path.exists():
         for old in CACHE.glob(f"{name}-{suite}-*"):
             shutil.rmtree(old)

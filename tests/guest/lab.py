@@ -29,10 +29,13 @@ SERVER = Path(__file__).resolve().parents[1] / "metadata_server.py"
 
 
 class Lab:
-    """The name space. `inside` is where a container's end of the cable is, a virtual machine's tap is in the lab."""
+    """The name space. `inside` is where a container's end of the cable is, a virtual machine's tap is in the lab.
 
-    def __init__(self, folder: Path, *, container: bool, dhcp: bool = True) -> None:
-        self.folder, self.container, self.dhcp = folder, container, dhcp
+    People outside wait `patience` times as long for an answer as they usually would.
+    """
+
+    def __init__(self, folder: Path, *, container: bool, dhcp: bool = True, patience: int = 1) -> None:
+        self.folder, self.container, self.dhcp, self.patience = folder, container, dhcp, patience
         self.name = f"ovfinit-lab-{os.getpid()}"
         self.inside = f"{self.name}-guest" if container else self.name
         self._started: list[subprocess.Popen[bytes]] = []
@@ -99,24 +102,31 @@ class Lab:
                 raise RuntimeError("the metadata service does not start; see programs.log")
             time.sleep(0.05)
 
+    def silence(self) -> None:
+        """From now on nobody is at the service's address, and nobody says so either."""
+        self._ip(f"addr del {SERVICE}/32 dev hall")
+
     def enter(self, *words: str, limit: float = 60.0) -> subprocess.CompletedProcess[bytes]:
         """Run a program as somebody on the guest's network."""
         command = ["nsenter", f"--net=/run/netns/{self.name}", *words]
         try:
-            return subprocess.run(command, capture_output=True, timeout=limit, check=False, stdin=subprocess.DEVNULL)
+            return subprocess.run(
+                command, capture_output=True, timeout=limit * self.patience, check=False, stdin=subprocess.DEVNULL
+            )
         except subprocess.TimeoutExpired as late:
             return subprocess.CompletedProcess(command, 124, late.stdout or b"", b"(no end within the time limit)")
 
     def ssh(self, address: str, user: str, key: Path, *command: str, limit: float = 60.0) -> tuple[bool, str]:
         """Whether this user can log in with this key and nothing else, and what was said until then."""
-        options = "BatchMode=yes StrictHostKeyChecking=no UserKnownHostsFile=/dev/null ConnectTimeout=20 LogLevel=ERROR"
-        words = [word for option in options.split() for word in ("-o", option)]
+        options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+        options.append(f"ConnectTimeout={20 * self.patience}")
+        words = [word for option in options for word in ("-o", option)]
         done = self.enter("ssh", *words, "-i", str(key), f"{user}@{address}", *command, limit=limit)
         return done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace").strip()
 
     def host_keys(self, address: str) -> set[str]:
         """The keys that sshd at this address shows, as `TYPE BASE64`."""
-        found = self.enter("ssh-keyscan", "-T", "20", address).stdout.decode()
+        found = self.enter("ssh-keyscan", "-T", str(20 * self.patience), address).stdout.decode()
         return {" ".join(line.split()[1:3]) for line in found.splitlines() if re.match(r"[^#].* (ssh|ecdsa)", line)}
 
     def _ip(self, line: str) -> None:

@@ -5,7 +5,6 @@
     run.py measure [--suite ...] [--runs N] [WHAT...]
                                                 figures of the agent against a guest without one
     run.py build [--suite ...]                  only build the guests
-    run.py handover [--suite ...]               from cloud-init to ovfinit by docs/handover.md, and both purged
 
 Needs root. `make deb` makes the packages; tests/guest/setup.sh brings the programs. Exit code 1 if anything was wrong.
 """
@@ -19,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -30,22 +30,37 @@ import inputs  # noqa: E402
 from checks import Expect, check  # noqa: E402
 from lab import Lab  # noqa: E402
 from machines import Container, Guest, Machine, Plug  # noqa: E402
-from scenes import CONTAINER_ONLY, EMULATED_ONLY, SCENES  # noqa: E402
+from scenes import CONTAINER_ONLY, CUTS, EMULATED_ONLY, SCENES  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 LIMITS = {"container": 120.0, "qemu": 600.0}
+# the last of the first day: its state and its settings are in the oldest form
+OLDER = "c70307f"
+# how much longer everything may take on a busy host
+PATIENCE = 5
+
+
+class Order(NamedTuple):
+    """How scenes are to be played: where, with which packages, which cuts of the power, from which older revision.
+
+    `busy`: in all patience.
+    """
+
+    mode: str
+    suite: str
+    debs: Sequence[Path]
+    cuts: Sequence[int]
+    older: str
+    busy: bool
 
 
 class Stage:
     """Where one scene plays: a lab, a guest, and the record of what was wrong."""
 
-    def __init__(self, scene: str, mode: str, suite: str, debs: list[Path], *, folder: Path, lab: Lab) -> None:
-        self.scene, self.mode, self.suite, self.debs, self.folder, self.lab = scene, mode, suite, debs, folder, lab
+    def __init__(self, scene: str, order: Order, folder: Path, lab: Lab) -> None:
+        self.scene, self.order, self.folder, self.lab = scene, order, folder, lab
         self.key, self.public = inputs.user_key(folder)
         self.guests = 0
         self.problems: list[str] = []
@@ -60,20 +75,34 @@ class Stage:
         self.guests += 1
         folder = self.folder / f"guest-{self.guests}"
         folder.mkdir()
-        kind = Container if self.mode == "container" else Machine
-        self.guest = kind(self.suite, self.debs, self.lab, folder)
-        self.keys = {path.name: path.read_text() for path in images.base(self.suite).glob("etc/ssh/ssh_host_*.pub")}
+        suite, debs = self.order.suite, self.order.debs
+        if self.order.mode == "container":
+            self.guest = Container(suite, debs, self.lab, folder)
+        else:
+            self.guest = Machine(suite, debs, self.lab, folder, clock="counted" if self.order.busy else "threads")
+        self.keys = {path.name: path.read_text() for path in images.base(suite).glob("etc/ssh/ssh_host_*.pub")}
 
     def without_cd_drivers(self) -> None:
         """From now on the initrd has no drivers for the CD-ROM."""
         assert isinstance(self.guest, Machine)
         self.guest.late = True
 
-    def with_packages(self, *names: str, mask: Sequence[str]) -> None:
-        """From now on the guest has these packages too, and does without some units."""
+    def with_packages(self, *names: str, mask: Sequence[str] = (), installed: bool = True) -> Container:
+        """From now on the guest has these packages too, and does without some units; or has these instead of ours."""
+        suite, debs = self.order.suite, self.order.debs
+        below = images.lowers(suite, debs) if installed else [images.needs(suite, debs), images.base(suite)]
+        return self._over(images.beside(suite, below, self.scene, names, mask=mask))
+
+    def with_older(self) -> Container:
+        """From now on the guest has an older package of ours."""
+        suite, debs = self.order.suite, self.order.debs
+        below = [images.needs(suite, debs), images.base(suite)]
+        return self._over(images.beside(suite, below, self.scene, [images.older(self.order.older)]))
+
+    def _over(self, layers: Sequence[Path]) -> Container:
         assert isinstance(self.guest, Container)
-        layers = images.beside(self.suite, self.debs, self.scene, names, mask=mask)
         self.guest.lowers = ":".join(map(str, layers))
+        return self.guest
 
     def environment(self, instance: str, name: str) -> str:
         """An OVF environment with the person's key."""
@@ -90,7 +119,7 @@ class Stage:
         """
         start = time.monotonic()
         self.guest.boot(plug)
-        report = self.guest.report(LIMITS[self.mode])
+        report = self.guest.report(LIMITS[self.order.mode] * self.lab.patience)
         seconds = time.monotonic() - start
         if report is None:
             wrong = ["no report: the guest did not finish its boot"]
@@ -113,7 +142,10 @@ class Stage:
     def say(self, label: str, seconds: float, wrong: list[str]) -> None:
         """One line of the table, and one for each thing that is wrong."""
         verdict = "WRONG" if wrong else "ok"
-        print(f"{self.suite:9} {self.mode:10} {self.scene:11} {label:24} {seconds:7.2f} s  {verdict}", flush=True)
+        print(
+            f"{self.order.suite:9} {self.order.mode:10} {self.scene:11} {label:24} {seconds:7.2f} s  {verdict}",
+            flush=True,
+        )
         for line in wrong:
             print(f"    {line}", flush=True)
         self.problems += wrong
@@ -127,13 +159,13 @@ class Stage:
         )
 
 
-def play(scene: str, mode: str, suite: str, debs: list[Path], top: Path) -> bool:
+def play(scene: str, order: Order, top: Path) -> bool:
     """Play one scene; True if nothing was wrong. Its folder is kept if something was."""
-    folder = top / f"{suite}-{mode}-{scene}"
+    folder = top / f"{order.suite}-{order.mode}-{scene}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with Lab(folder, container=mode == "container") as lab:
-        stage = Stage(scene, mode, suite, debs, folder=folder, lab=lab)
+    with Lab(folder, container=order.mode == "container", patience=PATIENCE if order.busy else 1) as lab:
+        stage = Stage(scene, order, folder, lab)
         try:
             SCENES[scene](stage)
         except (images.ImageError, subprocess.SubprocessError, OSError, RuntimeError) as error:
@@ -158,6 +190,12 @@ def packages(folder: Path) -> list[Path]:
     return found[-1:]
 
 
+def numbers(text: str) -> range:
+    """`7` or `7-20`. Raises ValueError for anything else."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
 def main() -> int:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -165,10 +203,15 @@ def main() -> int:
     parser.add_argument("--suite", choices=["bookworm", "trixie"], action="append", help="default: bookworm")
     parser.add_argument("--debs", type=Path, default=HERE.parents[1] / "dist", help="where the packages are")
     parser.add_argument("--keep", type=Path, help="where reports and journals go")
-    parser.add_argument("--runs", type=int, default=5, help="of each measurement, after one that does not count")
+    parser.add_argument("--cuts", type=numbers, default=range(1, CUTS + 1), help=f"which of cut's, 7 or 1-{CUTS}: all")
+    parser.add_argument("--older", default=OLDER, help="revision of the older package that is upgraded")
     parser.add_argument(
-        "words", nargs="*", metavar="SCENE", help=f"`measure`, `build`, `handover`, or {', '.join(SCENES)}"
+        "--busy",
+        action="store_true",
+        help="the host has other things to do: QEMU's guests count instructions instead of time, and may take long",
     )
+    parser.add_argument("--runs", type=int, default=5, help="of each measurement, after one that does not count")
+    parser.add_argument("words", nargs="*", metavar="SCENE", help=f"`measure`, `build`, or {', '.join(SCENES)}")
     given = parser.parse_intermixed_args()
     suites, debs = given.suite or ["bookworm"], packages(given.debs)
     top = given.keep or Path(tempfile.mkdtemp(prefix="ovfinit-guest-"))
@@ -185,11 +228,6 @@ def main() -> int:
         if set(given.words[1:]) - set(MEASURED):
             parser.error(f"measured can be: {', '.join(MEASURED)}")
         return measure(suites, debs, top, given.runs, given.words[1:] or MEASURED)
-    if given.words == ["handover"]:
-        from handover import play as hand_over
-
-        done = [hand_over(suite, debs, top / f"{suite}-handover") for suite in suites]
-        return 0 if all(done) else 1
     unknown = set(given.words) - set(SCENES)
     if unknown:
         parser.error(f"no such scene: {', '.join(sorted(unknown))}")
@@ -199,7 +237,7 @@ def main() -> int:
             for scene in given.words or SCENES:
                 if scene in (EMULATED_ONLY if mode == "container" else CONTAINER_ONLY):
                     continue
-                good &= play(scene, mode, suite, debs, top)
+                good &= play(scene, Order(mode, suite, debs, given.cuts, given.older, given.busy), top)
     print(f"{'everything was as expected' if good else 'something was wrong'}; reports and journals: {top}")
     return 0 if good else 1
 
