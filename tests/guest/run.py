@@ -190,10 +190,10 @@ def packages(folder: Path) -> list[Path]:
     return found[-1:]
 
 
-def numbers(text: str) -> range:
-    """`7` or `7-20`. Raises ValueError for anything else."""
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)
+def numbers(text: str) -> list[int]:
+    """`7`, `7-20`, or several of them with commas. Raises ValueError for anything else."""
+    spans = [part.partition("-") for part in text.split(",")]
+    return [number for first, _, last in spans for number in range(int(first), int(last or first) + 1)]
 
 
 def main() -> int:
@@ -203,7 +203,9 @@ def main() -> int:
     parser.add_argument("--suite", choices=["bookworm", "trixie"], action="append", help="default: bookworm")
     parser.add_argument("--debs", type=Path, default=HERE.parents[1] / "dist", help="where the packages are")
     parser.add_argument("--keep", type=Path, help="where reports and journals go")
-    parser.add_argument("--cuts", type=numbers, default=range(1, CUTS + 1), help=f"which of cut's, 7 or 1-{CUTS}: all")
+    parser.add_argument(
+        "--cuts", type=numbers, default=range(1, CUTS + 1), help=f"which of the {CUTS} cuts of `cut`: 7 or 1,5-9"
+    )
     parser.add_argument("--older", default=OLDER, help="revision of the older package that is upgraded")
     parser.add_argument(
         "--busy",

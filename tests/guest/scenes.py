@@ -183,7 +183,7 @@ def cut(stage: Stage) -> None:
     iso = inputs.volume(stage.folder / "env.iso", "OVF ENV", {"ovf-env.xml": stage.environment("vm-1", "cut1")})
     plug = Plug(cdrom=iso)
     whole = stage.boot("undisturbed", plug, Expect("cut1", STATIC, source="ovf"))
-    for number in stage.cuts:
+    for number in stage.order.cuts:
         stage.new_guest()
         instant = whole * number / CUTS
         stage.cut(plug, instant)
