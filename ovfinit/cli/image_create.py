@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
+    from ..image.capture.origin import Origin
     from ..image.convert.appliance import Appliance
     from ..image.convert.target import Target
     from ..image.create.spec import Spec
-    from ..image.package.model import Product
+    from ..image.package.model import Product, Property
     from ..image.rootfs.inspection import Facts
 
 DESCRIPTION = {
@@ -77,7 +78,7 @@ def run(name: str, options: Namespace) -> int:
     from ..image.convert import conversion
 
     output = Output(options)
-    target = package_of(options)
+    target = package_of(options, options.output)
     with surroundings(output, options.output) as (meter, scratch):
         load = loading(options, output, meter, scratch)
         package = machine(options, options.disks, options.from_format)
@@ -89,20 +90,20 @@ def run(name: str, options: Namespace) -> int:
     return output.code()
 
 
-def package_of(options: Namespace) -> Target:
+def package_of(options: Namespace, path: str) -> Target:
     """The package that is to be made. Raises UsageError and InputError."""
     from ..image.convert import conversion
 
-    kind = "ovf" if options.output.endswith("/") else conversion.kind_of(options.output)
+    kind = "ovf" if path.endswith("/") else conversion.kind_of(path)
     if kind not in ("ovf", "ova"):
         raise UsageError(
             "an OVF package ends in .ova or .ovf, or is a folder/", remedy="image convert makes other things"
         )
-    return written(options, options.output, kind)
+    return written(options, path, kind)
 
 
-def machine(options: Namespace, disks: Sequence[str], kind: str | None) -> Appliance:
-    """The machine as the disks, the specification and the options make it, later ones going before earlier ones.
+def machine(options: Namespace, disks: Sequence[str], kind: str | None, origin: Origin | None = None) -> Appliance:
+    """The machine as its origin, the disks, the specification and the options make it, later ones going first.
 
     Raises UsageError and InputError, the latter with line and column in the specification.
     """
@@ -118,7 +119,8 @@ def machine(options: Namespace, disks: Sequence[str], kind: str | None) -> Appli
     first = parts[0].drives[0].image
     assert first is not None
     facts = inspection.look(first)
-    memory = spec.size(options.memory) if options.memory else told.memory or MEMORY
+    known = origin.memory if origin else None
+    memory = spec.size(options.memory) if options.memory else told.memory or known or MEMORY
     if memory is None:
         raise UsageError(f"--memory {options.memory!r} is not a size such as 2G")
     if options.cpus is not None and not 0 < options.cpus <= 4096:
@@ -126,7 +128,9 @@ def machine(options: Namespace, disks: Sequence[str], kind: str | None) -> Appli
     model = options.adapter or "e1000"
     if model not in ADAPTER_MODELS:
         raise UsageError(f"there is no adapter {model!r}", remedy=f"there are: {', '.join(ADAPTER_MODELS)}")
-    adapters = told.adapters if told.adapters is not None else (Adapter("VM Network", None, model),)
+    adapters = told.adapters if told.adapters is not None else origin.adapters if origin else None
+    if adapters is None:
+        adapters = (Adapter("VM Network", None, model),)
     if options.network is not None:
         adapters = tuple(Adapter(network, None, model) for network in options.network)
     controller = options.controller or told.controller or "scsi"
@@ -136,23 +140,26 @@ def machine(options: Namespace, disks: Sequence[str], kind: str | None) -> Appli
         words = tuple(options.transport.replace(",", " ").split())
         transports = () if words == ("none",) else words
     drives = [part.drives[0].with_(name=f"disk{at}", controller=controller) for at, part in enumerate(parts, 1)]
+    if origin is not None:
+        facts = facts.with_(firmware=origin.firmware or facts.firmware)
     return parts[0].with_(
-        name=options.name or told.name or stem,
+        name=options.name or told.name or (origin.name if origin else None) or stem,
         drives=tuple(drives),
         memory=memory,
-        cpus=options.cpus or told.cpus or 1,
+        cpus=options.cpus or told.cpus or (origin.cpus if origin else None) or 1,
         firmware=options.firmware or told.firmware or facts.firmware or "bios",
         architecture=told.architecture or facts.architecture or "x86_64",
         adapters=adapters,
         system=facts.system,
-        products=_products(options, told, facts),
+        products=_products(options, told, facts, origin.questions if origin else ()),
         eulas=(*told.eulas, *(spec.text(path) for path in options.eula)),
-        annotation=options.annotation or told.annotation or "",
+        annotation=options.annotation or told.annotation or (origin.annotation if origin else ""),
         transports=transports,
+        **(origin.ancestry() if origin else {}),
     )
 
 
-def _products(options: Namespace, told: Spec, facts: Facts) -> tuple[Product, ...]:
+def _products(options: Namespace, told: Spec, facts: Facts, inherited: Sequence[Property]) -> tuple[Product, ...]:
     from ..image.create import questions
     from ..image.package.model import Product
 
@@ -169,6 +176,7 @@ def _products(options: Namespace, told: Spec, facts: Facts) -> tuple[Product, ..
         app_url=known.get("app_url", ""),
     )
     names = () if options.no_standard or told.properties is not None else questions.DEFAULT
-    asked = {question.name: question for question in told.properties or ()}
+    first = told.properties if told.properties is not None else () if options.no_standard else inherited
+    asked = {question.name: question for question in first}
     asked.update((question.name, question) for question in questions.asked(options.property, names))
     return questions.sections(product, asked.values())

@@ -66,6 +66,11 @@ class Output:
         if not self.quiet and not self.json:
             print(harmless(text, colours=self._colour))
 
+    def note(self, text: str) -> None:
+        """What was done, where standard output has something else to carry; nothing with `--quiet` or `--json`."""
+        if not self.quiet and not self.json:
+            print(f"ovfinit: {harmless(text)}", file=sys.stderr)
+
     def document(self, value: object) -> None:
         """The one JSON document."""
         write_document(value)

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import admin
+import captured
 import handed
 import inputs
 import live
@@ -194,9 +195,9 @@ def cut(stage: Stage) -> None:
 
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.replace("_", "-"): scene
-    for module in (sys.modules[__name__], handed, live, admin, system)
+    for module in (sys.modules[__name__], handed, live, admin, system, captured)
     for name, scene in vars(module).items()
     if inspect.isfunction(scene) and scene.__module__ == module.__name__ and not name.startswith("_")
 }
-EMULATED_ONLY = ("ovf-late", "system-duties", "renamed", "bond-vlan")
+EMULATED_ONLY = ("captured", "ovf-late", "system-duties", "renamed", "bond-vlan")
 CONTAINER_ONLY = ("ifupdown", "networkmanager", "handover", "upgrade")

@@ -25,6 +25,10 @@ _EXTENTS, _INLINE, _ENCRYPTED = 0x80000, 0x10000000, 0x800
 _64BIT, _META_BG = 0x80, 0x10
 # the bitmap of a group was never written (EXT4_BG_BLOCK_UNINIT)
 _UNINITIALIZED = 2
+# an extent that is longer has so many blocks more than were ever written (EXT_INIT_MAX_LEN)
+_WRITTEN = 32768
+# how a journal's superblock begins (JBD2_MAGIC_NUMBER)
+_JOURNAL = b"\xc0\x3b\x39\x98"
 MOST_LINKS = 16
 LARGEST = 1 << 30
 _PIECE = 1 << 20
@@ -73,6 +77,8 @@ class Ext:
         self._table = -(-self._per_group * self._inode_size // self._block)
         if not self._group_blocks:
             raise InputError("has a damaged superblock", where=blocks.name)
+        # an external journal has no inode here (feature has_journal, s_journal_inum)
+        self._journal = struct.unpack_from("<I", raw, 224)[0] if raw[92] & 4 else 0
         digits = raw[104:120].hex()
         self.uuid = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
@@ -124,6 +130,33 @@ class Ext:
             else:
                 bitmap = self._blocks.read(self._place(descriptor, 0) * self._block, self._block)
                 yield from self._bits(bitmap, start, count)
+
+    def places(self, path: str, limit: int | None = None) -> list[tuple[int, int]]:
+        """(offset, length) on the disk of the blocks kept for a regular file, or for its first `limit` bytes."""
+        node = self._find(path)
+        return [] if node is None or not stat.S_ISREG(node.mode) else self._runs(node, limit)
+
+    def journal(self) -> list[tuple[int, int]]:
+        """The same for the blocks of an empty journal but its first, which says that it is empty; else none."""
+        if not self._journal:
+            return []
+        runs = self._runs(self._node(self._journal))
+        if not runs:
+            return []
+        head = self._blocks.read(runs[0][0], 32)
+        if head[:4] != _JOURNAL or any(head[28:32]):
+            return []
+        return [(runs[0][0] + self._block, runs[0][1] - self._block), *runs[1:]]
+
+    def _runs(self, node: Node, limit: int | None = None) -> list[tuple[int, int]]:
+        most = None if limit is None else -(-limit // self._block)
+        found = []
+        extents = node.flags & _EXTENTS
+        for first, count, place in self._extents(node.place, 0, unwritten=True) if extents else self._map(node):
+            kept = count if most is None else min(count, most - first)
+            if kept > 0:
+                found.append((place * self._block, kept * self._block))
+        return found
 
     def _place(self, descriptor: bytes, at: int) -> int:
         """A block number of a group descriptor: of its bitmap (0), its inodes' bitmap (4), its table of inodes (8)."""
@@ -217,7 +250,7 @@ class Ext:
                 at, length = at + part, length - part
         return bytes(data)
 
-    def _extents(self, raw: bytes, depth: int) -> Iterator[tuple[int, int, int]]:
+    def _extents(self, raw: bytes, depth: int, *, unwritten: bool = False) -> Iterator[tuple[int, int, int]]:
         """(first block of the file, how many, first block of the disk), holes and unwritten ones left out."""
         magic, count, _, levels = struct.unpack_from("<HHHH", raw)
         if magic != 0xF30A or depth > 5 or 12 + 12 * count > len(raw):
@@ -226,11 +259,14 @@ class Ext:
             at = 12 + 12 * number
             if levels:
                 low, high = struct.unpack_from("<IH", raw, at + 4)
-                yield from self._extents(self._blocks.read((high << 32 | low) * self._block, self._block), depth + 1)
+                below = self._blocks.read((high << 32 | low) * self._block, self._block)
+                yield from self._extents(below, depth + 1, unwritten=unwritten)
             else:
                 first, length, high, low = struct.unpack_from("<IHHI", raw, at)
-                if length <= 32768:
+                if length <= _WRITTEN:
                     yield first, length, high << 32 | low
+                elif unwritten:
+                    yield first, length - _WRITTEN, high << 32 | low
 
     def _map(self, node: Node) -> Iterator[tuple[int, int, int]]:
         """The same for ext2's block map: twelve direct blocks, then one, two and three levels of tables."""

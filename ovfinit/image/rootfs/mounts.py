@@ -1,4 +1,4 @@
-"""The root file system of a raw image, mounted for as long as it takes; for root only."""
+"""The file systems of a raw image, mounted for as long as it takes; for root only."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from ...errors import OvfinitError
+from ...tree import Tree
 from .. import tool
 from ..disk import partition
-from ..disk.blocks import RawFile
+from ..disk.blocks import RawFile, Window
 from .ext import Ext
 from .location import root_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    Place = tuple[int, int] | None
 
 # nothing in the image may become a device or a program of ours
 SAFE = "nosuid,nodev,noexec"
+_XFS = b"XFSB"
 
 
 @contextlib.contextmanager
@@ -27,25 +31,46 @@ def root_of(path: str, *, read_only: bool = False) -> Iterator[str]:
 
     Raises OvfinitError if we may not mount, or there is no root file system.
     """
+    with RawFile(path) as blocks:
+        if Ext.is_one(blocks) and not partition.table(blocks):
+            place = None
+        else:
+            entry = root_partition(blocks)
+            place = entry.offset, entry.size
+    with tree_of(path, {"/": place}, read_only=read_only) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def tree_of(path: str, places: Mapping[str, Place], *, read_only: bool = False) -> Iterator[str]:
+    """The same with several file systems: mount point → place on the disk in bytes, None for all of it."""
     if os.geteuid() != 0:
         raise OvfinitError(
             "only root can mount a disk image", where=path, remedy="run it as root, or work on an unpacked tree"
         )
+    with tempfile.TemporaryDirectory(prefix="ovfinit-root-") as parent, contextlib.ExitStack() as stack:
+        folder = os.path.join(parent, "root")
+        os.mkdir(folder)
+        for point in sorted(places):
+            # a link in the image must not lead the mount out of it
+            stack.enter_context(_mounted(path, places[point], Tree(folder).real(point), read_only=read_only))
+        yield folder
+
+
+@contextlib.contextmanager
+def _mounted(path: str, place: Place, folder: str, *, read_only: bool) -> Iterator[None]:
     with RawFile(path) as blocks:
-        if Ext.is_one(blocks) and not partition.table(blocks):
-            offset, size = 0, blocks.size
-        else:
-            entry = root_partition(blocks)
-            offset, size = entry.offset, entry.size
+        offset, size = place or (0, blocks.size)
+        # the kernel refuses a second XFS of the same UUID, and the first may be the one that we run on
+        xfs = Window(blocks, offset, size).read(0, 4) == _XFS
     words = ["losetup", "--find", "--show", "--offset", str(offset), "--sizelimit", str(size)]
     device = tool.run([*words, *(["--read-only"] if read_only else []), path]).decode().strip()
-    folder = tempfile.mkdtemp(prefix="ovfinit-root-")
     try:
-        tool.run(["mount", "-o", f"{SAFE},ro" if read_only else SAFE, device, folder])
+        options = [SAFE, *(["ro"] if read_only else []), *(["nouuid"] if xfs else [])]
+        tool.run(["mount", "-o", ",".join(options), device, folder])
         try:
-            yield folder
+            yield
         finally:
             tool.run(["umount", folder])
     finally:
-        os.rmdir(folder)
         tool.run(["losetup", "--detach", device])

@@ -1,0 +1,1 @@
+"""A running machine, or a disk in use, read at one moment to become an image."""
