@@ -201,6 +201,8 @@ class _Reader(Walk):
         machine = "machine_configuration"
         virtual = self._names(f"{machine}/block_device_mapping/mapping/virtual")
         devices = self._names(f"{machine}/block_device_mapping/mapping/device")
+        # ec2-ami-tools writes what --productcodes got as one, with commas
+        codes = self._names(f"{machine}/product_codes/product_code")
         files = self._names("image/parts/part/filename")
         digests = self._names("image/parts/part/digest")
         if len(files) != len(digests) or not files:
@@ -222,7 +224,7 @@ class _Reader(Walk):
             ec2_key=self._one("image/ec2_encrypted_key", ""),
             ec2_iv=self._one("image/ec2_encrypted_iv", ""),
             mappings=dict(zip(virtual, devices)),
-            product_codes=self._names(f"{machine}/product_codes/product_code"),
+            product_codes=tuple(code for text in codes for code in text.split(",") if code),
             kernel_id=self._one(f"{machine}/kernel_id", "") or None,
             ramdisk_id=self._one(f"{machine}/ramdisk_id", "") or None,
             kernel_name=self._one("image/kernel_name", "") or None,

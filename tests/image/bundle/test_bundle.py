@@ -13,6 +13,8 @@ import pytest
 from image.images import DATA, KEYS, MIB, OPEN, OWN, leftovers, make_disk
 from scratch import run
 
+from ovfinit.image.bundle import manifest
+
 REFERENCE = {
     "euca2ools-3.4-machine/disk": "341363fae7032be0414c6ac52ed4b22700847202",
     "euca2ools-3.4-kernel/vmlinuz-test": "ed2d02a8b71a144c31488ffcb4b501cd61d3e497",
@@ -81,6 +83,18 @@ def test_others_open_what_we_bundle(bundled: Path, pristine: Path) -> None:
     signature.write_bytes(bytes.fromhex(re.search("<signature>([^<]+)<", text)[1]))
     signed = "".join(re.search(f"<{name}>.*</{name}>", text)[0] for name in ("machine_configuration", "image"))
     assert b"OK" in openssl("dgst", "-sha1", "-verify", public, "-signature", signature, data=signed.encode())
+
+
+def test_product_codes_in_one_element_are_several() -> None:
+    """ec2-ami-tools writes `--productcodes A,B` as one element; those are two codes."""
+    path = DATA / "euca2ools-3.4-machine/disk.manifest.xml"
+    text = path.read_text()
+    one, two = re.findall("<product_code>([^<]+)</product_code>", text)
+
+    known = manifest.parse(text.replace(f"{one}</product_code><product_code>{two}", f"{one},{two}").encode(), "x")
+
+    assert known.product_codes == (one, two)
+    assert known.product_codes == manifest.parse(text.encode(), "x").product_codes
 
 
 def test_a_bundle_tells_what_it_was_told(tmp_path: Path) -> None:
