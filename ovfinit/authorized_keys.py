@@ -70,9 +70,13 @@ def _make_folder(home: int, account: Account) -> int:
     os.mkdir(new, 0o700, dir_fd=home)
     folder = _open(new, home)
     assert folder is not None
-    if os.geteuid() == 0:
-        os.fchown(folder, account.uid, account.gid)
-    os.rename(new, FOLDER, src_dir_fd=home, dst_dir_fd=home)
+    try:
+        if os.geteuid() == 0:
+            os.fchown(folder, account.uid, account.gid)
+        os.rename(new, FOLDER, src_dir_fd=home, dst_dir_fd=home)
+    except OSError:
+        os.close(folder)
+        raise
     return folder
 
 

@@ -7,10 +7,10 @@ cookie or reads the environment.
 
 Two transports work under this policy. `fetch` is for URLs that people name (a seed's `seedfrom`, an `#include`): any
 host, TLS, any server's idea of HTTP, hence requests. `metadata_service` reads a dozen tiny leaves from a link-local
-address on every boot, over the connections of `ovfinit.wire`. The reason is the price of the first import, measured on
-two shared cores under Python 3.11, whose bare start took 10 ms: requests 100 ms, http.client 27 ms, wire with all that
-is above it 3 ms. Besides, http.client has a time-out for each read only, so that a server that dribbles header bytes
-outstays any deadline.
+address on every boot, over the connections of `ovfinit.http.wire`. The reason is the price of the first import,
+measured on two shared cores under Python 3.11, whose bare start took 10 ms: requests 100 ms, http.client 27 ms, wire
+with all that is above it 3 ms. Besides, http.client has a time-out for each read only, so that a server that dribbles
+header bytes outstays any deadline.
 """
 
 from __future__ import annotations
