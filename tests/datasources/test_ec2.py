@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import socket
 import threading
 import time
@@ -12,58 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from metadata_server import TOKEN, MetadataServer, Request
+from amazon import KEY, KEY2, ask, pose, read, tree
+from metadata_server import MetadataServer, Request
 
-from datasources.ec2 import Ec2, identify
+from datasources.ec2 import Ec2
 from ovfinit.deadline import Deadline
-from ovfinit.errors import SourceAbsent, SourceError, SourceInvalid, SourceUnreachable
 from ovfinit.host import Host
-from ovfinit.http import metadata_service
-from ovfinit.model import Metadata, Nic
-
-TREES = Path(__file__).parents[1] / "data/ec2"
-KEY, KEY2 = json.loads((TREES / "aws-three-nics.json").read_text())["meta-data"]["public-keys"]["0=ops"][
-    "openssh-key"
-].split("\n")
-
-
-def tree(name: str) -> dict[str, Any]:
-    """One of the sample trees."""
-    loaded: dict[str, Any] = json.loads((TREES / f"{name}.json").read_text())
-    return loaded
-
-
-def ask(url: str, seconds: float = 30, root: str = "/nonexistent") -> Metadata:
-    """Read from a base URL as `--from ec2:URL` does."""
-    source = Ec2()
-    source.location = url
-    source.settings = {"timeout": seconds}
-    return source.read(Host(root), Deadline(60))
-
-
-def read(name: str, *faults: str, seconds: float = 30, **switches: Any) -> tuple[Metadata, MetadataServer]:
-    """Read one of the sample trees from a server with these faults and switches."""
-    with MetadataServer(tree(name), faults, **switches) as server:
-        return ask(server.url, seconds), server
-
-
-def fail(
-    kind: type[SourceError], *faults: str, seconds: float = 1.0, **switches: Any
-) -> tuple[SourceError, MetadataServer]:
-    """The error that these faults lead to."""
-    with MetadataServer(tree("aws-one-nic"), faults, **switches) as server, pytest.raises(kind) as caught:
-        ask(server.url, seconds)
-    assert caught.type is kind
-    return caught.value, server
-
-
-def pose(root: Path, **dmi: str) -> Host:
-    """A host with these DMI values."""
-    folder = root / "sys/class/dmi/id"
-    folder.mkdir(parents=True)
-    for name, value in dmi.items():
-        (folder / name).write_text(value + "\n")
-    return Host(str(root))
+from ovfinit.model import Nic
 
 
 def test_amazon_instance_with_one_adapter() -> None:
@@ -214,55 +168,6 @@ def test_chunked_answers_mean_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault",
-    [
-        "token=503x3",
-        "meta-data=503x1",
-        "meta-data/instance-id=503x3",
-        "meta-data/instance-id=429:0x1",
-        "meta-data/ami-id=resetx2",
-        "meta-data/ami-id=closex3",
-        "user-data=truncatex2",
-        "meta-data/public-keys=500x2",
-        "meta-data/public-keys/0/openssh-key=404x2",
-        "user-data=slow:0.2",
-    ],
-)
-def test_passing_faults_leave_no_trace(fault: str) -> None:
-    """What heals within the deadline gives the same metadata as if nothing had happened."""
-    assert read("aws-one-nic", fault)[0].fingerprint == read("aws-one-nic")[0].fingerprint
-
-
-@pytest.mark.parametrize(
-    ("fault", "leaf"),
-    [
-        ("meta-data/ami-id=503", "ami-id"),
-        ("user-data=500", "user-data"),
-        ("user-data=slow:30", "user-data"),
-        ("user-data=truncate", "user-data"),
-        ("meta-data/public-keys=503", "public-keys/"),
-        ("meta-data/public-keys/0/openssh-key=404", "openssh-key"),
-        ("meta-data/network=503", "macs/"),
-        ("meta-data/hostname=302:http://127.0.0.1:1/", None),
-        ("meta-data/local-hostname=302:http://127.0.0.1:1/", "local-hostname"),
-        ("meta-data/mac=reset", "mac"),
-        ("meta-data/mac=hang", "mac"),
-        ("meta-data/mac=dribble:0.05", "mac"),
-        ("meta-data/mac=401", "mac"),
-        ("meta-data/mac=403", "mac"),
-    ],
-)
-def test_unknown_leaf_fails_the_read_by_name(fault: str, leaf: str | None) -> None:
-    """A wanted leaf that nobody could tell about is never taken for an absent one, and is named."""
-    if leaf is None:
-        assert read("aws-one-nic", fault)[0].instance_id
-        return
-    error, _ = fail(SourceUnreachable, fault)
-    assert error.where is not None
-    assert error.where.endswith(leaf)
-
-
-@pytest.mark.parametrize(
     ("fault", "field"),
     [("user-data=404", "user_data"), ("meta-data/public-keys=404", "public_keys"), ("meta-data/network=404", "nics")],
 )
@@ -292,127 +197,6 @@ def test_user_data_stays_bytes() -> None:
     assert (read("aws-one-nic", "user-data=gzip")[0].user_data or b"")[:2] == b"\x1f\x8b"
 
 
-@pytest.mark.parametrize("status", [404, 405, 501])
-def test_version_one_where_version_two_is_absent(status: int) -> None:
-    """A service that does not know the token call is asked without one."""
-    metadata, server = read("aws-one-nic", f"token={status}")
-    assert metadata.instance_id
-    assert len(server.paths("PUT")) == 1
-
-
-@pytest.mark.parametrize("fault", ["token=403", "token=401", "*=403"])
-def test_refusal_is_no_reason_for_version_one(fault: str) -> None:
-    """A service that is switched off is not asked again, in no version, and the error says what to do."""
-    error, server = fail(SourceUnreachable, fault)
-    assert "enable" in (error.remedy or "")
-    assert len(server.requests) == 1
-
-
-def test_bad_request_is_our_defect() -> None:
-    """400 on the token call is reported as what it is."""
-    error, server = fail(SourceInvalid, "token=400")
-    assert "defect" in (error.remedy or "")
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("fault", ["token=hang", "token=503", "token=reset", "token=empty", "token=inject"])
-def test_token_that_cannot_be_had_is_tried_without_once(fault: str) -> None:
-    """Where the token call gives nothing usable, plain questions may still be answered."""
-    metadata, server = read("aws-one-nic", fault, seconds=2)
-    assert metadata.instance_id
-    assert all("x-aws-ec2-metadata-token" not in request.headers for request in server.requests)
-
-
-def test_lost_token_on_a_version_two_service_points_to_the_hop_limit() -> None:
-    """A PUT without an answer and a GET that wants a token are the signs of a hop limit."""
-    error, server = fail(SourceUnreachable, "token=hang", tokens="required")
-    assert "hop limit" in (error.remedy or "")
-    assert len(server.paths("PUT")) == 2
-
-
-def test_token_is_renewed_once_on_401() -> None:
-    """A refused token costs one more PUT and one more GET each time; other leaves are not lost."""
-    # the first hits the listing, which is asked alone, the second one of many, whose token stays good for the others
-    refused = ["meta-data=401x1", "meta-data/ami-id=401x1"]
-    metadata, server = read("aws-one-nic", *refused, tokens="required")
-    plain, undisturbed = read("aws-one-nic", tokens="required")
-    assert metadata.fingerprint == plain.fingerprint
-    assert len(server.paths("PUT")) == 3
-    assert len(server.paths()) == len(undisturbed.paths()) + 2
-    error, server = fail(SourceUnreachable, "meta-data/ami-id=401")
-    assert server.paths().count("/latest/meta-data/ami-id") == 2
-    assert "401" in error.message
-
-
-def test_token_that_has_run_out_is_replaced_once() -> None:
-    """However many questions meet the end of a token side by side, there is one more PUT, and no leaf is lost."""
-    metadata, server = read("aws-one-nic", tokens="required", token_uses=12)
-    assert metadata.fingerprint == read("aws-one-nic")[0].fingerprint
-    assert len(server.paths("PUT")) == 2
-    assert len({request.headers[TOKEN] for request in server.requests if request.status == 401}) == 1
-
-
-def test_token_is_renewed_at_half_life() -> None:
-    """A token that lives two seconds is replaced before anybody refuses it."""
-    metadata, server = read(
-        "aws-one-nic", "meta-data/mac=slow:1.05", tokens="required", token_seconds=2, token_grace=60
-    )
-    assert metadata.instance_id
-    assert len(server.paths("PUT")) >= 2
-    assert 401 not in [request.status for request in server.requests]
-
-
-def test_tokens_reach_no_error() -> None:
-    """Whatever goes wrong, the token stays out of the text, the cause and the representation."""
-    error, server = fail(SourceUnreachable, "meta-data/ami-id=503", "user-data=slow:0.05", tokens="required")
-    assert server.issued
-    for token in server.issued:
-        assert token not in f"{error} {error!r} {error.__cause__!r} {error.__context__!r}"
-
-
-@pytest.mark.parametrize("fault", ["token=huge:5000", "meta-data/ami-id=huge:70000", "user-data=huge:16777217"])
-def test_size_is_bounded(fault: str) -> None:
-    """Token, leaf and user data have their own limits."""
-    error, _ = fail(SourceInvalid, fault)
-    assert "larger than" in error.message
-
-
-@pytest.mark.parametrize(
-    "fault", ["*=html", "meta-data/instance-id=html", "meta-data/instance-id=empty", "meta-data/instance-id=inject"]
-)
-def test_captive_portal_is_no_metadata_service(fault: str) -> None:
-    """What answers 200 to anything is recognised by its instance id."""
-    error, _ = fail(SourceInvalid, fault)
-    assert "instance id" in error.message
-
-
-@pytest.mark.parametrize("instance_id", ["../../etc", "a b", "x" * 300, "i-\x07", "ü"])
-def test_strange_instance_ids_are_refused(instance_id: str) -> None:
-    """An instance id is one short printable word that could never name a path."""
-    sample = tree("aws-one-nic")
-    sample["meta-data"]["instance-id"] = instance_id
-    with MetadataServer(sample) as server, pytest.raises(SourceInvalid):
-        ask(server.url)
-
-
-def test_server_without_a_tree_is_absent() -> None:
-    """A named server that answers 404 to every version has positively nothing."""
-    with MetadataServer({"versions": []}) as server, pytest.raises(SourceAbsent):
-        ask(server.url)
-    with MetadataServer({"meta-data": {"ami-id": "ami-1"}}) as server, pytest.raises(SourceAbsent):
-        ask(server.url)
-
-
-def test_certain_leaf_is_unknown_when_it_is_404() -> None:
-    """Nova says 404 while it does not know a guest yet; where there must be a tree, that is not taken for nothing."""
-    with MetadataServer(tree("nova"), ["meta-data=404x2"], tokens="none") as server:
-        with metadata_service([server.url], Deadline(2)) as service:
-            assert service.leaf("/latest/meta-data/", certain=True)
-        server.faults.clear()
-        with metadata_service([server.url], Deadline(0.3)) as service, pytest.raises(SourceUnreachable):
-            service.leaf("/latest/nothing", certain=True)
-
-
 def test_versions_depend_on_the_platform(tmp_path: Path) -> None:
     """Amazon is asked for a dated tree and falls back to `latest`; others are asked for `latest`, then 2009-04-04."""
     pose(tmp_path, sys_vendor="Amazon EC2")
@@ -435,34 +219,6 @@ def test_identity_document_fills_in() -> None:
         metadata = ask(server.url)
     assert (metadata.region, metadata.availability_zone) == ("us-east-1", "us-east-1a")
     assert metadata.origins["region"].endswith("/dynamic/instance-identity/document#/region")
-
-
-@pytest.mark.parametrize("document", ["[" * 100000, "{", "[]", '{"region": 7}', '{"region": "a\\u0000b"}'])
-def test_hostile_identity_document_is_left_out(document: str) -> None:
-    """A document that is no object of texts leaves the region empty and the rest alone."""
-    sample = tree("nova")
-    sample["dynamic"] = {"instance-identity": {"document": document[:60000]}}
-    with MetadataServer(sample) as server:
-        metadata = ask(server.url)
-    assert (metadata.region, metadata.instance_id) == (None, "i-00000001")
-
-
-def test_hostile_names_lead_nowhere() -> None:
-    """Names in listings cannot make a path of their own, and what cannot be used is reported."""
-    sample = tree("aws-one-nic")
-    macs = sample["meta-data"]["network"]["interfaces"]["macs"]
-    macs["../../../iam"] = macs["02:29:96:8f:6a:2d"]
-    macs["02:29:96:8f:6a:2d"]["local-ipv4s"] = "172.31.16.139\n$(reboot)"
-    sample["meta-data"]["ami-id"] = "ami\x00"
-    with MetadataServer(sample) as server:
-        metadata = ask(server.url)
-        assert not [path for path in server.paths() if "iam" in path]
-    assert [nic.mac for nic in metadata.nics] == ["02:29:96:8f:6a:2d"]
-    assert metadata.nics[0].addresses == ("172.31.16.139/20",)
-    assert {problem.field for problem in metadata.problems} == {"nics", "properties.ami-id"}
-    sample["meta-data"]["public-keys"] = {"0/../../iam=x": {"openssh-key": KEY}}
-    with MetadataServer(sample) as server, pytest.raises(SourceInvalid, match="list of keys"):
-        ask(server.url)
 
 
 def test_adapter_that_is_still_appearing_keeps_dhcp() -> None:
@@ -493,48 +249,6 @@ def test_names_and_prefixes_in_a_base_url() -> None:
     assert (metadata.location or "").endswith("/proxy")
 
 
-@pytest.mark.parametrize(
-    "location",
-    [
-        "",
-        "127.0.0.1",
-        "ftp://h",
-        "http://",
-        "http://h:0",
-        "http://h:99999999",
-        "http://u@h",
-        "http://[::1",
-        "http://a b/",
-        "http://a\r\nb",
-    ],
-)
-def test_malformed_base_urls_are_refused(location: str) -> None:
-    """What is no base URL is an error that says how one looks."""
-    with pytest.raises(SourceInvalid) as caught:
-        ask(location)
-    assert "\r" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"metadata_urls": "http://h"}, {"metadata_urls": [7]}, {"timeout": "5"}, {"timeout": 0}, {"timeout": True}],
-)
-def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
-    """Settings of the wrong type are named."""
-    source = Ec2()
-    source.settings = {"metadata_urls": ["http://127.0.0.1:1"], **settings}
-    with pytest.raises(SourceInvalid, match=r"ec2[.]"):
-        source.read(Host("/nonexistent"), Deadline(1))
-
-
-def test_nobody_listens() -> None:
-    """A closed port is unreachable, at the deadline, with the system's reason."""
-    server = MetadataServer({})
-    server.close()
-    with pytest.raises(SourceUnreachable, match="refused"):
-        ask(server.url, 0.3)
-
-
 def test_fingerprint_follows_every_leaf() -> None:
     """The same tree has the same fingerprint; one other character has another."""
     sample = tree("aws-one-nic")
@@ -552,62 +266,3 @@ def test_unchanged_is_never_claimed() -> None:
     metadata, server = read("aws-one-nic")
     assert not Ec2().unchanged(Host("/nonexistent"), metadata.fingerprint)
     assert server.thread.is_alive() is False
-
-
-@pytest.mark.parametrize(
-    ("dmi", "platform"),
-    [
-        ({"sys_vendor": "Amazon EC2"}, "Amazon EC2"),
-        ({"bios_vendor": "Amazon EC2"}, "Amazon EC2"),
-        ({"product_uuid": "EC2E1916-9099-7CAF-FD21-012345ABCDEF"}, "Amazon EC2"),
-        ({"product_uuid": "45E12AEC-DCD1-B213-94ED-012345ABCDEF"}, "Amazon EC2"),
-        ({"product_uuid": "ec2e1916-9099-7caf-fd21-012345abcdef", "sys_vendor": "Xen"}, "Amazon EC2"),
-        ({"product_name": "Eucalyptus"}, "Eucalyptus"),
-        ({"product_serial": "srv-abcde.gb1.brightbox.com"}, "Brightbox"),
-        ({"chassis_asset_tag": "123.zstack.io"}, "ZStack"),
-        ({"sys_vendor": "e24cloud"}, "e24cloud"),
-        ({"product_name": "3DS Outscale VM", "sys_vendor": "3DS Outscale"}, "Outscale"),
-        ({"sys_vendor": "Tilaa"}, "Tilaa"),
-    ],
-)
-def test_platforms_are_recognised(dmi: dict[str, str], platform: str, tmp_path: Path) -> None:
-    """DMI tells which platform this is, and the reason says so."""
-    host = pose(tmp_path, **dmi)
-    assert identify(host)[0] == platform
-    detection = Ec2().detect(host)
-    assert detection.answer == "yes"
-    assert platform in detection.reason
-
-
-@pytest.mark.parametrize(
-    ("dmi", "answer"),
-    [
-        ({}, "no"),
-        ({"sys_vendor": "VMware, Inc.", "product_name": "VMware Virtual Platform"}, "no"),
-        ({"sys_vendor": "Dell Inc."}, "no"),
-        ({"sys_vendor": "VMware, Inc.", "product_uuid": "ec2e1916-9099-7caf-fd21-012345abcdef"}, "no"),
-        ({"sys_vendor": "QEMU", "product_uuid": "ec2e1916-9099-7caf-fd21-012345abcdef"}, "maybe"),
-        ({"sys_vendor": "QEMU"}, "maybe"),
-        ({"sys_vendor": "Red Hat", "product_name": "KVM"}, "maybe"),
-        ({"sys_vendor": "Xen", "product_name": "HVM domU"}, "maybe"),
-        ({"product_serial": "brightbox.com.example.org"}, "no"),
-    ],
-)
-def test_others_are_not(dmi: dict[str, str], answer: str, tmp_path: Path) -> None:
-    """No evidence, no question; a bare KVM or Xen guest is only a maybe."""
-    assert Ec2().detect(pose(tmp_path, **dmi)).answer == answer
-
-
-def test_hypervisor_uuid_of_a_xen_guest(tmp_path: Path) -> None:
-    """Paravirtual guests have no DMI; Xen itself knows."""
-    (tmp_path / "sys/hypervisor").mkdir(parents=True)
-    (tmp_path / "sys/hypervisor/uuid").write_text("ec2e1916-9099-7caf-fd21-012345abcdef\n")
-    assert identify(Host(str(tmp_path)))[0] == "Amazon EC2"
-
-
-def test_eucalyptus_is_known_by_its_adapters(tmp_path: Path) -> None:
-    """UEC says nothing in DMI, but makes hardware addresses out of instance ids."""
-    host = pose(tmp_path, sys_vendor="Bochs")
-    (tmp_path / "sys/class/net/eth0/device").mkdir(parents=True)
-    (tmp_path / "sys/class/net/eth0/address").write_text("d0:0d:4e:34:08:f2\n")
-    assert identify(host)[0] == "Eucalyptus"

@@ -46,3 +46,12 @@ def machine(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]
     if call("true").returncode != 0:
         pytest.skip("machines cannot be made here")
     return call
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A tree whose only account is root."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    (tmp_path / "etc/shadow").write_text("root:*:1::::::\n")
+    return tmp_path

@@ -3,81 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import pytest
 import yaml
+from handlers.posing import IFUPDOWN_FILE, MAIN, Outcome, enable, ifupdown, make, plan
 
-from ovfinit.boot import Boot
-from ovfinit.changes import LOCAL, LeaveAlone, RemoveFile, WriteBlock, WriteFile
-from ovfinit.config import Config, NetworkConfig
-from ovfinit.errors import ChangeError
-from ovfinit.handlers import network
-from ovfinit.host import Host
-from ovfinit.model import Metadata, Problem
-from ovfinit.state import Past, State
-from ovfinit.undo import undo
+from ovfinit.changes import LOCAL
+from ovfinit.state import Past
 
 NETWORKD_FILE = "/etc/systemd/network/10-ovfinit-eth0.network"
 NETPLAN_FILE = "/etc/netplan/50-ovfinit.yaml"
-NOTHING_BEFORE = Past()
 PROFILE = "/etc/NetworkManager/system-connections/ovfinit-eth0.nmconnection"
-IFUPDOWN_FILE = "/etc/network/interfaces.d/50-ovfinit"
-MAIN = "source /etc/network/interfaces.d/*\nauto lo\niface lo inet loopback\n"
-DOCUMENT: dict[str, Any] = {"version": 2, "ethernets": {"eth0": {"dhcp4": True}}}
-
-
-class Outcome:
-    """What the duty handed out: files, problems as texts, and the error it ended with."""
-
-    def __init__(self, root: Path, document: dict[str, Any] | None, renderer: str, past: Past = NOTHING_BEFORE) -> None:
-        self.files: dict[str, WriteFile] = {}
-        self.blocks: dict[str, WriteBlock] = {}
-        self.removed: list[str] = []
-        self.problems: list[str] = []
-        self.error: ChangeError | None = None
-        self.alone = False
-        metadata = Metadata(instance_id="i-1", network=document, origins={"network": "#/network-config"})
-        config = Config(network=NetworkConfig(renderer=renderer))
-        try:
-            for item in network.changes(metadata, config, Host(str(root)), past):
-                if isinstance(item, Problem):
-                    self.problems.append(f"{item.where}: {item.message}" if item.where else item.message)
-                elif isinstance(item, WriteBlock):
-                    self.blocks[item.target] = item
-                elif isinstance(item, RemoveFile):
-                    self.removed.append(item.target)
-                else:
-                    assert isinstance(item, WriteFile)
-                    self.files[item.target] = item
-        except ChangeError as error:
-            self.error = error
-        except LeaveAlone:
-            self.alone = True
-
-
-def plan(root: Path, document: dict[str, Any] | None = DOCUMENT, renderer: str = "auto") -> Outcome:
-    """Ask the duty about a tree."""
-    return Outcome(root, document, renderer)
-
-
-def make(root: Path, *paths: str, **contents: str) -> None:
-    """Make files in the tree: empty ones by path, and by keyword (`interfaces`) those with content."""
-    for path in paths:
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.touch()
-    for name, content in contents.items():
-        target = root / "etc/network" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content)
-
-
-def enable(root: Path, unit: str, target: str = "multi-user.target") -> None:
-    """Enable a service as systemctl does, with an absolute link into the tree."""
-    link = root / f"etc/systemd/system/{target}.wants/{unit}.service"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(f"/lib/systemd/system/{unit}.service")
 
 
 def add_nic(root: Path, name: str, mac: str) -> None:
@@ -86,19 +21,6 @@ def add_nic(root: Path, name: str, mac: str) -> None:
     (device / "device").mkdir(parents=True)
     (device / "address").write_text(f"{mac}\n")
     (device / "operstate").write_text("down\n")
-
-
-def ifupdown(root: Path, main: str = MAIN) -> None:
-    """A tree as the Debian installer leaves it."""
-    make(
-        root,
-        "usr/sbin/ifup",
-        "usr/sbin/resolvconf",
-        "lib/systemd/systemd",
-        "lib/systemd/systemd-networkd",
-        interfaces=main,
-    )
-    enable(root, "networking")
 
 
 def netplan(root: Path) -> None:
@@ -302,84 +224,6 @@ def test_the_setting_beats_the_evidence(tmp_path: Path) -> None:
     assert list(plan(tmp_path, renderer="ifupdown").files) == [IFUPDOWN_FILE]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "source /etc/network/interfaces.d/*",
-        "source interfaces.d/*",
-        "source /etc/network/interfaces.d/50-*",
-        "source-directory /etc/network/interfaces.d",
-        "source-directory interfaces.d",
-        "source /etc/network/interfaces.d/*.cfg \\\n /etc/network/interfaces.d/*",
-    ],
-)
-def test_source_lines_that_lead_to_our_file(tmp_path: Path, line: str) -> None:
-    """Every way of interfaces(5) to include our file is understood."""
-    ifupdown(tmp_path, f"# a comment\n{line}\n")
-    (tmp_path / "etc/network/interfaces.d/folder").mkdir(parents=True)
-    assert list(plan(tmp_path).files) == [IFUPDOWN_FILE]
-
-
-@pytest.mark.parametrize(
-    "main", ["", "#source interfaces.d/*\n", "source /etc/network/interfaces.d/*.cfg\n", "source interfaces\n"]
-)
-def test_our_own_source_line(tmp_path: Path, main: str) -> None:
-    """Where no line of the admin's has ifupdown read our file, a block of ours does, as long as that is so."""
-    ifupdown(tmp_path, main)
-    outcome = plan(tmp_path)
-    assert list(outcome.files) == [IFUPDOWN_FILE]
-    assert outcome.error is None
-    assert outcome.blocks["/etc/network/interfaces"].lines == (f"source {IFUPDOWN_FILE}",)
-    (tmp_path / "etc/network/interfaces").write_text(f"# BEGIN ovfinit\nsource {IFUPDOWN_FILE}\n# END ovfinit\n{main}")
-    assert list(plan(tmp_path).blocks) == ["/etc/network/interfaces"]
-
-
-def test_no_source_line_of_ours_beside_the_admins(tmp_path: Path) -> None:
-    """A line of the admin's that leads to our file needs none of ours: read twice, every address would count twice."""
-    ifupdown(tmp_path)
-    assert plan(tmp_path).blocks == {}
-
-
-def test_ifupdown_in_a_tree_without_its_main_file(tmp_path: Path) -> None:
-    """A renderer that is set works in a bare tree too: apply makes both files, undo takes both."""
-    (tmp_path / "etc/ovfinit").mkdir(parents=True)
-    (tmp_path / "etc/ovfinit/ovfinit.yaml").write_text("network: {renderer: ifupdown}\n")
-    seed = tmp_path / "var/lib/ovfinit/seed"
-    seed.mkdir(parents=True)
-    (seed / "meta-data").write_text("instance-id: i-1\n")
-    (seed / "network-config").write_text("version: 2\nethernets: {eth0: {dhcp4: true}}\n")
-    agent = Boot(str(tmp_path))
-    agent.apply(agent.probe())
-    main = tmp_path / "etc/network/interfaces"
-    assert main.read_text() == f"# BEGIN ovfinit\nsource {IFUPDOWN_FILE}\n# END ovfinit\n"
-    assert "iface eth0 inet dhcp" in (tmp_path / IFUPDOWN_FILE[1:]).read_text()
-    assert not [step for step in Boot(str(tmp_path)).plan(Boot(str(tmp_path)).metadata()).steps() if step.due]
-    list(undo(Host(str(tmp_path)), State(Host(str(tmp_path)))))
-    assert not main.exists()
-
-
-def test_interfaces_that_the_admin_configures_too(tmp_path: Path) -> None:
-    """A stanza of the admin's for the same name is reported with file and line, in included files as well."""
-    ifupdown(tmp_path, MAIN + "allow-hotplug eth0\niface eth0 inet dhcp\n")
-    make(tmp_path, **{"interfaces.d/more": "iface eth0 inet6 auto\niface eth7 inet dhcp\n"})
-    make(tmp_path, **{"interfaces.d/50-ovfinit": "iface eth0 inet dhcp\n"})
-    assert plan(tmp_path).problems == [
-        "/etc/network/interfaces:5: configures eth0 (inet dhcp) as well, both apply: remove one",
-        "/etc/network/interfaces.d/more:1: configures eth0 (inet6 auto) as well, both apply: remove one",
-    ]
-
-
-def test_name_servers_need_resolvconf(tmp_path: Path) -> None:
-    """Name servers that ifupdown would drop are reported."""
-    ifupdown(tmp_path)
-    document = {"version": 2, "ethernets": {"eth0": {"dhcp4": True, "nameservers": {"addresses": ["192.0.2.53"]}}}}
-    assert plan(tmp_path, document).problems == []
-    (tmp_path / "usr/sbin/resolvconf").unlink()
-    assert plan(tmp_path, document).problems == [
-        "nameservers have no effect under ifupdown without resolvconf: install it"
-    ]
-
-
 def test_hardware_comes_from_the_trees_sysfs(tmp_path: Path) -> None:
     """Ifupdown needs names: they are those of the adapters in the tree, and one that is missing fails alone."""
     ifupdown(tmp_path)
@@ -431,13 +275,3 @@ def test_nothing_usable_is_one_error(tmp_path: Path) -> None:
     many = plan(tmp_path, {"version": 2, "ethernets": {f"bad/{index}": {} for index in range(50)}})
     assert many.error is not None
     assert many.error.message.endswith("(and 45 more)")
-
-
-def test_an_unreadable_main_file_reads_nothing_of_ours(tmp_path: Path) -> None:
-    """A main file that is a folder, or huge, is as good as one that does not include ours."""
-    make(tmp_path, "usr/sbin/ifup")
-    (tmp_path / "etc/network/interfaces").mkdir(parents=True)
-    assert plan(tmp_path, renderer="ifupdown").blocks
-    huge = tmp_path / "huge"
-    make(huge, interfaces=MAIN + "#" * 2_000_000)
-    assert plan(huge, renderer="ifupdown").blocks
