@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import inputs
@@ -12,8 +13,6 @@ from lab import STATIC
 from machines import Container, Plug
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from run import Stage
 
 SETTINGS = "ssh:\n  host_keys: []\ndisable: [scripts]\n"
@@ -29,6 +28,16 @@ PURGE = "DEBIAN_FRONTEND=noninteractive apt-get -qy purge"
 # what a purge leaves, because the machine would be out of reach without it
 MADE = ["/etc/sudoers.d/90-ovfinit", "/etc/systemd/network/10-ovfinit-lan.network"]
 STARTED = "systemctl show --property=ExecMainStartTimestampMonotonic ovfinit.service"
+# runs a test of debian/tests as autopkgtest does, and prints the mark with which it wants to go on after a reboot
+TEST = r"""
+printf '#!/bin/sh\necho "$1" > /run/mark\nkill -KILL $PPID\n' > /tmp/autopkgtest-reboot
+chmod 755 /tmp/autopkgtest-reboot
+rm -f /run/mark
+export AUTOPKGTEST_TMP=$(mktemp -d) AUTOPKGTEST_REBOOT_MARK=%s
+/run/lab/%s > /run/lab/said 2>&1 || test -s /run/mark || { cat /run/lab/said; exit 1; }
+cat /run/mark 2> /dev/null || :
+"""
+TESTS = Path(__file__).resolve().parents[2] / "debian/tests"
 CONFIG, LINE = "/etc/ovfinit/ovfinit.yaml", "# the admin was here"
 
 
@@ -100,6 +109,24 @@ def upgrade(stage: Stage) -> None:
     after = Expect("old1", STATIC, keys="same", source="seed")
     stage.boot("upgraded", Plug(), after, settled)
     stage.boot("second", Plug(), after, settled)
+
+
+def autopkgtest(stage: Stage) -> None:
+    """The package's own tests, debian/tests: one looks at a tree, one restarts the machine twice."""
+    guest = stage.guest
+    assert isinstance(guest, Container)
+
+    def test(name: str, mark: str, due: str) -> list[str]:
+        shutil.copy(TESTS / name, guest.folder / "out")
+        found = guest.inside(TEST % (mark, name)).strip()
+        return [] if found == due else [f"{name} wants to go on with {found!r}, not {due!r}"]
+
+    nothing = Expect("image", None, keys="same", runs=(0, 0), login=False, usable=None)
+    stage.boot("before", Plug(), nothing, lambda: test("tree", "", "") + test("reboot", "", "first"))
+    expect = Expect("web1", None, runs=(0, 0), login=False, source="seed")
+    stage.boot("first reboot", Plug(), expect, lambda: test("reboot", "first", "second"))
+    expect = Expect("web1", None, keys="same", runs=(0, 0), login=False, source="seed")
+    stage.boot("second reboot", Plug(), expect, lambda: test("reboot", "second", ""))
 
 
 def _install(guest: Container, package: Path, *more: str) -> str:

@@ -200,4 +200,4 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     if inspect.isfunction(scene) and scene.__module__ == module.__name__ and not name.startswith("_")
 }
 EMULATED_ONLY = ("captured", "ovf-late", "system-duties", "renamed", "bond-vlan")
-CONTAINER_ONLY = ("ifupdown", "networkmanager", "handover", "upgrade")
+CONTAINER_ONLY = ("ifupdown", "networkmanager", "handover", "upgrade", "autopkgtest")
