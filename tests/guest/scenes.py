@@ -62,7 +62,7 @@ def ec2(stage: Stage) -> None:
     stage.boot("second", plug, Expect("ec2a", DHCP, keys="same", source="ec2"))
     stage.lab.serve(None)
     # the daemon waits for five seconds; without that it would be a minute
-    gone = Expect("ec2a", DHCP, keys="same", usable=None, opened=20.0)
+    gone = Expect("ec2a", DHCP, keys="same", opened=20.0)
     stage.boot("service gone", plug, gone)
     stage.lab.silence()
     stage.boot("no answer at all", plug, gone)
