@@ -9,7 +9,7 @@ programs="ssh-keygen:openssh-client useradd:passwd"
 [ "$purpose" = demo ] || programs="$programs visudo:sudo doas:opendoas sshd:openssh-server ifquery:ifupdown netplan:netplan.io
     genisoimage:genisoimage mcopy:mtools mkfs.vfat:dosfstools ip:iproute2 systemctl:systemd
     NetworkManager:network-manager dbus-daemon:dbus dnsmasq:dnsmasq-base curl:curl
-    sfdisk:fdisk mkfs.ext4:e2fsprogs mkfs.btrfs:btrfs-progs
+    sfdisk:fdisk mkfs.ext4:e2fsprogs mkfs.btrfs:btrfs-progs mkfs.xfs:xfsprogs lvm:lvm2
     openssl:openssl xorriso:xorriso xmllint:libxml2-utils
     qemu-img:qemu-utils virt-xml-validate:libvirt-clients virt-v2v:virt-v2v grub-mkimage:grub-common vmdb2:vmdb2"
 

@@ -81,3 +81,38 @@ def make_partitioned(path: Path, parts: list[tuple[str, Path]], label: str = "do
         file.truncate((start + 2048) * 512)
     subprocess.run(["/usr/sbin/sfdisk", "-q", path], input="\n".join(rows).encode(), check=True)
     return path
+
+
+def make_volumes(path: Path, volumes: dict[str, Path]) -> Path:
+    """A physical volume of LVM, by its own tools, with these images; the first lies in two pieces around the others."""
+    with path.open("wb") as file:
+        file.truncate(sum(image.stat().st_size for image in volumes.values()) + 64 * MIB)
+    device = subprocess.run(["losetup", "--find", "--show", path], capture_output=True, check=True).stdout.decode()
+    device = device.strip()
+    settings = (
+        f'devices{{scan="/dev" use_devicesfile=0 filter=["a|{device}$|","r|.*|"]}} backup{{backup=0 archive=0}}'
+        " activation{udev_sync=0 udev_rules=0} global{activation=0 event_activation=0}"
+    )
+
+    def lvm(verb: str, *words: str | Path) -> str:
+        command = ["lvm", verb, "--config", settings, *map(str, words)]
+        return subprocess.run(command, capture_output=True, check=True).stdout.decode()
+
+    try:
+        lvm("pvcreate", "-ff", "-y", device)
+        lvm("vgcreate", "sys", device)
+        first = next(iter(volumes))
+        for name, image in volumes.items():
+            size = image.stat().st_size // (2 if name == first else 1)
+            lvm("lvcreate", "-an", "-Zn", "-Wn", "-y", "-L", f"{size}b", "-n", name, "sys")
+        lvm("lvextend", "-L", f"{volumes[first].stat().st_size}b", f"sys/{first}")
+        names = "lv_name,seg_start,seg_size,seg_pe_ranges"
+        rows = lvm("lvs", "--segments", "--noheadings", "--nosuffix", "--units", "b", "-o", names).splitlines()
+        start = int(lvm("pvs", "--noheadings", "--nosuffix", "--units", "b", "-o", "pe_start"))
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+    with path.open("r+b") as file:
+        for name, offset, size, extents in (row.split() for row in rows):
+            file.seek(start + int(extents.rpartition(":")[2].partition("-")[0]) * 4 * MIB)
+            file.write(volumes[name].read_bytes()[int(offset) : int(offset) + int(size)])
+    return path

@@ -6,9 +6,9 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from ...errors import UsageError
+from ...errors import InputError, UsageError
 from ..bundle import packing
-from ..disk.blocks import RawFile, Window
+from ..disk.blocks import RawFile
 from ..result import Result
 from . import glance, uec
 from .target import ABOUT_MACHINE, file_name, image_of, only_drive, tell_lost, write_all, write_disk
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..disk.blocks import Blocks
+    from ..rootfs.location import Place
     from .appliance import Appliance
     from .loading import Loading
     from .target import Target
@@ -50,20 +51,11 @@ def _partition(
     appliance: Appliance, loading: Loading, blocks: Blocks, *, need_kernel: bool
 ) -> tuple[Blocks, Appliance]:
     """The root file system on a disk, and the appliance with kernel and ramdisk as files if they are wanted."""
-    from ..rootfs import kernel
-    from ..rootfs.ext import Ext
-    from ..rootfs.location import root_partition
+    from ..rootfs import kernel, location
 
-    root = blocks
+    root = location.root(blocks)
     if not appliance.partition:
-        entry = root_partition(blocks)
-        root = Window(blocks, entry.offset, entry.size)
-        others = list(kernel.left_out(Ext(root)))
-        if others:
-            where = ", ".join(others)
-            loading.warn(
-                f"{where}: a partition of its own, which is left out; take it out of /etc/fstab, or the boot waits"
-            )
+        _tell_alone(root, loading)
     if need_kernel and appliance.kernel is None:
         found = kernel.find(blocks, root, appliance.name)
         paths: Mapping[str, str | None] = {
@@ -73,7 +65,34 @@ def _partition(
         if found.ramdisk is None:
             loading.warn(f"{found.name} has no ramdisk beside it; it must know the disk's driver by itself")
         appliance = appliance.with_(command_line=found.command_line, **paths)
-    return root, appliance
+    return root.blocks, appliance
+
+
+def _tell_alone(root: Place, loading: Loading) -> None:
+    """Warn of what a root file system misses without the rest of its disk. Raises InputError if that is too much."""
+    from ..rootfs import kernel
+    from ..rootfs.files import files_of
+
+    try:
+        with files_of(root) as files:
+            others = [where for _, where in kernel.left_out(files)]
+            device = kernel.root_device(files)
+    except InputError as error:
+        loading.warn(f"{root.blocks.name}: {error.message}; what /etc/fstab mounts was not looked at ({error.remedy})")
+        return
+    if "/usr" in others:
+        raise InputError(
+            "has /usr on a partition of its own, without which the root file system does not boot",
+            where=root.blocks.name,
+            remedy="--full-disk keeps the disk whole",
+        )
+    if others:
+        loading.warn(
+            f"{', '.join(others)}: a partition of its own, which is left out;"
+            " take it out of /etc/fstab, or the boot waits"
+        )
+    if root.volume and device.startswith("/dev/"):
+        loading.warn(f"/etc/fstab names the root as {device}, a logical volume no more: write UUID={root.uuid} there")
 
 
 def _keep(loading: Loading, name: str, content: bytes) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import UsageError
 from ..disk import imagefile
-from ..disk.blocks import RawFile, Window
+from ..disk.blocks import RawFile
 from ..package import writing
 from ..result import Result
 from . import cloud, libvirt
@@ -182,11 +182,7 @@ def _domain(appliance: Appliance, target: Target, loading: Loading) -> list[str]
 
 def _root_of(appliance: Appliance, loading: Loading) -> str:
     """root= for a kernel that boots the first disk, by the file system's UUID."""
-    from ..rootfs.ext import Ext
-    from ..rootfs.location import root_partition
+    from ..rootfs import location
 
     with image_of(only_drive(appliance, loading)).open() as blocks:
-        if Ext.is_one(blocks):
-            return f"root=UUID={Ext(blocks).uuid} ro console=ttyS0"
-        entry = root_partition(blocks)
-        return f"root=UUID={Ext(Window(blocks, entry.offset, entry.size)).uuid} ro console=ttyS0"
+        return f"root=UUID={location.root(blocks).uuid} ro console=ttyS0"

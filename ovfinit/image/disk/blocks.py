@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
 PIECE = 1 << 20
@@ -31,6 +32,10 @@ class Blocks:
     def piece(self, offset: int, length: int) -> bytes | None:
         """The same, None if all of them are known to be zero without having been read."""
         return self.read(offset, length)
+
+    def place(self) -> tuple[str, int] | None:
+        """The file and the offset at which these bytes lie as they are, in one piece; None if nowhere."""
+        return None
 
     def close(self) -> None:
         """Let go of files and processes."""
@@ -98,6 +103,10 @@ class RawFile(Blocks):
             self._hole = offset, end
         return None if offset + length <= end else self.read(offset, length)
 
+    def place(self) -> tuple[str, int] | None:
+        """The file itself."""
+        return self.name, self._offset
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
@@ -123,9 +132,56 @@ class Window(Blocks):
         """These bytes, None if all of them are known to be zero."""
         return self._whole.piece(self._offset + offset, length)
 
+    def place(self) -> tuple[str, int] | None:
+        """The file of the whole, further behind."""
+        whole = self._whole.place()
+        return None if whole is None else (whole[0], whole[1] + self._offset)
+
     def close(self) -> None:
         """Close what it is a part of."""
         self._whole.close()
+
+
+class Joined(Blocks):
+    """Parts of another disk, (offset, size), one behind the other; closing it leaves that disk open."""
+
+    def __init__(self, whole: Blocks, pieces: Sequence[tuple[int, int]], name: str) -> None:
+        super().__init__(name, sum(size for _, size in pieces))
+        self.parts = tuple(Window(whole, *piece) for piece in pieces)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly these bytes."""
+        return b"".join(part.read(at, count) for part, at, count in self._places(offset, length))
+
+    def piece(self, offset: int, length: int) -> bytes | None:
+        """These bytes, None if all of them are known to be zero."""
+        places = self._places(offset, length)
+        if len(places) == 1:
+            part, at, count = places[0]
+            return part.piece(at, count)
+        found = [(part.piece(at, count), count) for part, at, count in places]
+        return None if all(data is None for data, _ in found) else b"".join(data or bytes(size) for data, size in found)
+
+    def place(self) -> tuple[str, int] | None:
+        """That of the only part, or of parts that follow each other."""
+        places = [(part.place(), part.size) for part in self.parts]
+        for (one, size), (other, _) in pairwise(places):
+            if one is None or other != (one[0], one[1] + size):
+                return None
+        return places[0][0] if places else None
+
+    def _places(self, offset: int, length: int) -> list[tuple[Window, int, int]]:
+        if offset < 0 or offset + length > self.size:
+            raise InputError(f"byte {offset + length} lies outside of the volume", where=self.name)
+        found = []
+        for part in self.parts:
+            if offset < part.size and length:
+                count = min(length, part.size - offset)
+                found.append((part, offset, count))
+                offset, length = 0, length - count
+            else:
+                offset -= part.size
+        return found
 
 
 def write_sparse(descriptor: int, data: bytes, offset: int) -> None:

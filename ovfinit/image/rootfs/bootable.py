@@ -15,16 +15,19 @@ from ...errors import OvfinitError
 from .. import tool
 from ..disk import imagefile, partition
 from ..disk.blocks import ZEROS, RawFile, write_sparse
-from . import kernel
+from . import kernel, location
 from .ext import Ext
+from .files import files_of
+from .location import EXT
 
 if TYPE_CHECKING:
     from ..convert.appliance import Appliance
     from ..convert.loading import Loading
     from ..disk.blocks import Blocks
+    from .location import Place
 
 GRUB = "/usr/lib/grub/i386-pc"
-MODULES = ("biosdisk", "part_msdos", "ext2", "search", "search_fs_uuid", "linux", "normal", "echo", "gzio")
+MODULES = ("biosdisk", "part_msdos", "search", "search_fs_uuid", "linux", "normal", "echo", "gzio")
 CONSOLES = "console=tty0 console=ttyS0"
 _SECTOR = imagefile.SECTOR
 _MIB = partition.MIB
@@ -39,15 +42,15 @@ def whole_disk(appliance: Appliance, loading: Loading) -> Appliance:
     assert drive.image is not None
     path = os.path.join(loading.scratch, "whole-disk")
     with drive.image.open() as root:
-        files = Ext(root)
-        boot, menu = _boot(appliance, files, root, loading)
+        place = location.root(root)
+        boot, menu = _boot(appliance, place, loading)
         size = -(-root.size // _MIB) * _MIB
         start, second = _MIB, None
         total = start + size
         if boot is not None:
             second = total, os.path.getsize(boot)
             total += second[1]
-        code, core = _grub(menu, loading) if menu else (b"", b"")
+        code, core = _grub(menu, place.kind, loading) if menu else (b"", b"")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(descriptor, total)
@@ -73,7 +76,7 @@ def with_kernel(appliance: Appliance, loading: Loading) -> Appliance:
     assert drive.image is not None
     with drive.image.open() as root:
         try:
-            found = kernel.find(root, root, appliance.name)
+            found = kernel.find(root, location.root(root), appliance.name)
         except OvfinitError as error:
             loading.warn(f"{error.message}: the machine cannot boot by itself")
             return appliance
@@ -96,30 +99,35 @@ def _copy(blocks: Blocks, descriptor: int, start: int, loading: Loading) -> None
         loading.advance(len(piece))
 
 
-def _boot(appliance: Appliance, files: Ext, root: Blocks, loading: Loading) -> tuple[str | None, str]:
+def _boot(appliance: Appliance, root: Place, loading: Loading) -> tuple[str | None, str]:
     """An image of a partition for a kernel that lies beside the disk; what GRUB is to do, "" if nothing can boot."""
     if appliance.architecture not in ("i386", "x86_64"):
         loading.warn(f"nothing here makes a disk of {appliance.architecture} bootable: it has no boot loader")
         return None, ""
-    arguments = appliance.command_line or f"root=UUID={files.uuid} ro {CONSOLES}"
+    arguments = appliance.command_line or f"root=UUID={root.uuid} ro {CONSOLES}"
     if appliance.kernel is not None:
         image = _boot_image(appliance, loading)
         with RawFile(image) as content:
             place = Ext(content).uuid
         return image, _menu(place, "/vmlinuz", "/initrd" if appliance.ramdisk else None, arguments)
     try:
-        found = kernel.find(root, root, appliance.name)
-    except OvfinitError:
+        found = kernel.find(root.blocks, root, appliance.name)
+        with files_of(root) as files:
+            links = bool(files.size("/vmlinuz")) and (found.ramdisk is None or bool(files.size("/initrd.img")))
+            folder = "/boot" if files.size(f"/boot/{found.name}") else ""
+    except OvfinitError as error:
+        if root.kind != EXT:
+            loading.warn(f"the disk cannot boot, since no kernel was found: the image {error.message}")
+            return None, ""
         wanted = appliance.kernel_id
         named = f"; the bundle names {wanted}, which the cloud has" if wanted not in (None, "true") else ""
         loading.warn(f"the image has no kernel in it, so that the disk cannot boot{named}")
         return None, ""
-    if files.size("/vmlinuz") and (found.ramdisk is None or files.size("/initrd.img")):
+    if links:
         names = "/vmlinuz", "/initrd.img" if found.ramdisk is not None else None
     else:
-        folder = "/boot" if files.size(f"/boot/{found.name}") else ""
         names = f"{folder}/{found.name}", f"{folder}/{found.ramdisk_name}" if found.ramdisk_name else None
-    return None, _menu(files.uuid, *names, arguments)
+    return None, _menu(root.uuid, *names, arguments)
 
 
 def _boot_image(appliance: Appliance, loading: Loading) -> str:
@@ -148,7 +156,7 @@ def _quoted(path: str) -> str:
     return "'" + path.replace("'", "") + "'"
 
 
-def _grub(menu: str, loading: Loading) -> tuple[bytes, bytes]:
+def _grub(menu: str, kind: str, loading: Loading) -> tuple[bytes, bytes]:
     """GRUB's first sector and what follows it in the gap; empty, with a warning, if GRUB is not here."""
     try:
         with open(f"{GRUB}/boot.img", "rb") as file:
@@ -161,6 +169,7 @@ def _grub(menu: str, loading: Loading) -> tuple[bytes, bytes]:
     with open(settings, "x") as text:
         text.write(menu)
     words = ["-d", GRUB, "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-c", settings, "-o", image, *MODULES]
+    words += {EXT: ["ext2"], "xfs": ["xfs", "ext2"], "btrfs": ["btrfs", "ext2"]}[kind]
     tool.run([os.path.basename(program), *words])
     with open(image, "rb") as built:
         core = built.read()

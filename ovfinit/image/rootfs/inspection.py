@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from ...errors import InputError
 from ...record import Record
 from ..disk import partition
-from ..disk.blocks import Window
 from ..package.model import OperatingSystem
-from .ext import Ext
-from .location import root_partition
+from . import location
+from .files import files_of
 
 if TYPE_CHECKING:
     from ..disk.blocks import Blocks
     from ..disk.imagefile import DiskImage
+    from .files import Files
 
 # os-release's ID → CIM_OperatingSystem.OSType of the 64-bit system, VMware's name for it
 SYSTEMS = {
@@ -50,13 +50,14 @@ def look(image: DiskImage) -> Facts:
     with image.open() as blocks:
         try:
             firmware = _firmware(blocks)
-            root = blocks
-            if not Ext.is_one(blocks):
-                entry = root_partition(blocks)
-                root = Window(blocks, entry.offset, entry.size)
-            return _facts(Ext(root), firmware)
+            root = location.root(blocks)
         except InputError:
             return Facts()
+        try:
+            with files_of(root) as files:
+                return _facts(files, firmware)
+        except InputError:
+            return Facts(firmware=firmware)
 
 
 def _firmware(blocks: Blocks) -> str | None:
@@ -67,7 +68,7 @@ def _firmware(blocks: Blocks) -> str | None:
     return "bios" if any(blocks.read(0, 440)) else "efi"
 
 
-def _facts(files: Ext, firmware: str | None) -> Facts:
+def _facts(files: Files, firmware: str | None) -> Facts:
     words: dict[str, str] = {}
     for place in ("/etc/os-release", "/usr/lib/os-release"):
         text = files.read(place, _LIMIT)
@@ -82,7 +83,7 @@ def _facts(files: Ext, firmware: str | None) -> Facts:
     return Facts(system, described or None, words.get("VERSION_ID") or None, _architecture(files), firmware)
 
 
-def _architecture(files: Ext) -> str | None:
+def _architecture(files: Files) -> str | None:
     """As the header of a program that everybody has tells it (ELF, e_machine)."""
     for place in _PROGRAMS:
         if files.size(place):

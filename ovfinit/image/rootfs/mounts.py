@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 from ...errors import OvfinitError
 from ...tree import Tree
 from .. import tool
-from ..disk import partition
 from ..disk.blocks import RawFile, Window
-from .ext import Ext
-from .location import root_partition
+from . import location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +20,10 @@ if TYPE_CHECKING:
 
 # nothing in the image may become a device or a program of ours
 SAFE = "nosuid,nodev,noexec"
-_XFS = b"XFSB"
+# the kernel refuses a second XFS of the same UUID, and the first may be the one that we run on
+_ALWAYS = {location.XFS: "nouuid"}
+# a journal that was not written back cannot be replayed where nothing may be written
+_READ_ONLY = {location.EXT: "noload", location.XFS: "norecovery", location.BTRFS: "rescue=nologreplay"}
 
 
 @contextlib.contextmanager
@@ -32,12 +33,15 @@ def root_of(path: str, *, read_only: bool = False) -> Iterator[str]:
     Raises OvfinitError if we may not mount, or there is no root file system.
     """
     with RawFile(path) as blocks:
-        if Ext.is_one(blocks) and not partition.table(blocks):
-            place = None
-        else:
-            entry = root_partition(blocks)
-            place = entry.offset, entry.size
-    with tree_of(path, {"/": place}, read_only=read_only) as folder:
+        root = location.root(blocks)
+        place, size = root.blocks.place(), root.blocks.size
+    if place is None:
+        raise OvfinitError(
+            f"has its root file system on the logical volume {root.volume}, which does not lie in one piece",
+            where=path,
+            remedy="activate it (losetup, vgchange -ay), mount it, and work on the tree",
+        )
+    with tree_of(path, {"/": (place[1], size)}, read_only=read_only) as folder:
         yield folder
 
 
@@ -61,13 +65,12 @@ def tree_of(path: str, places: Mapping[str, Place], *, read_only: bool = False) 
 def _mounted(path: str, place: Place, folder: str, *, read_only: bool) -> Iterator[None]:
     with RawFile(path) as blocks:
         offset, size = place or (0, blocks.size)
-        # the kernel refuses a second XFS of the same UUID, and the first may be the one that we run on
-        xfs = Window(blocks, offset, size).read(0, 4) == _XFS
+        kind = location.kind_of(Window(blocks, offset, size)) or ""
     words = ["losetup", "--find", "--show", "--offset", str(offset), "--sizelimit", str(size)]
     device = tool.run([*words, *(["--read-only"] if read_only else []), path]).decode().strip()
     try:
-        options = [SAFE, *(["ro"] if read_only else []), *(["nouuid"] if xfs else [])]
-        tool.run(["mount", "-o", ",".join(options), device, folder])
+        options = [SAFE, _ALWAYS.get(kind, ""), *(["ro", _READ_ONLY.get(kind, "")] if read_only else [])]
+        tool.run(["mount", "-o", ",".join(filter(None, options)), device, folder])
         try:
             yield
         finally:
