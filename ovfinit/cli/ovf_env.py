@@ -160,7 +160,7 @@ def _of_package(options: Namespace, output: Output, added: dict[str, str], adapt
         values = answering.settle(
             asked,
             _given(options),
-            ask=_asker(asked),
+            ask=_asker(asked, options.output),
             accept_defaults=options.accept_defaults,
             hidden=options.hidden,
         )
@@ -200,14 +200,16 @@ def _compose(
     )
 
 
-def _asker(asked: Sequence[Question]) -> Ask | None:
+def _asker(asked: Sequence[Question], target: str) -> Ask | None:
     """What asks a person, None where there is nobody."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
     from .questionnaire import Questionnaire
 
     colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    return Questionnaire(colour, len({question.node for question in asked}) > 1).ask
+    several = len({question.node for question in asked}) > 1
+    name = "the document" if target == "-" else target
+    return Questionnaire(name, _value, colour=colour, several=several).ask
 
 
 def _given(options: Namespace) -> dict[str, str]:
@@ -277,17 +279,22 @@ def _pair(text: str, option: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise UsageError(f"{option} {text.split('=', maxsplit=1)[0]!r} is not KEY=VALUE")
-    if not value.startswith("@"):
-        return key, value
-    content = _read(value[1:], VALUE_LIMIT)
+    return key, _value(key, value)
+
+
+def _value(key: str, text: str) -> str:
+    """The text, or with `@FILE` what is in that file, in base64 for user data."""
+    if not text.startswith("@"):
+        return text
+    content = _read(text[1:], VALUE_LIMIT)
     if key.replace("_", "-").endswith(("user-data", "userdata")):
         from binascii import b2a_base64
 
-        return key, b2a_base64(content, newline=False).decode()
+        return b2a_base64(content, newline=False).decode()
     try:
-        return key, content.decode().rstrip("\n")
+        return content.decode().rstrip("\n")
     except UnicodeDecodeError as error:
-        raise InputError("is not UTF-8", where=value[1:]) from error
+        raise InputError("is not UTF-8", where=text[1:]) from error
 
 
 def _read(path: str, limit: int) -> bytes:

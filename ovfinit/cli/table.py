@@ -18,9 +18,11 @@ def line_width() -> int:
     if not sys.stdout.isatty():
         return PIPE_WIDTH
     try:
-        return max(60, os.get_terminal_size(sys.stdout.fileno()).columns)
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
     except OSError:
-        return 80
+        columns = 0
+    # a serial line does not know its width
+    return max(60, columns) if columns else 80
 
 
 def cells(text: str) -> int:

@@ -43,7 +43,7 @@ SECRETS = "cat /etc/ssh/ssh_host_*_key; cat /etc/machine-id"
 def captured(stage: Stage) -> None:
     """A machine in service captures itself onto another disk; a clone of that knows nothing of the first."""
     assert isinstance(stage.guest, Machine)
-    package = next(stage.debs[0].parent.glob("ovfinit-image_*.deb"))
+    package = next(stage.order.debs[0].parent.glob("ovfinit-image_*.deb"))
     stage.guest.put({"/root/image.deb": (package.read_bytes(), 0o600), "/root/capture": (CAPTURE.encode(), 0o700)})
     text = stage.environment("vm-first", "first").replace(
         "  </PropertySection>",

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from ..package.model import Machine, Package, Property
 
-    # a question and why the last answer was refused → the answer, None to take the default
-    Ask = Callable[["Question"], "str | None"]
+    # questions → an answer for each, None to take the default
+    Ask = Callable[["Sequence[Question]"], "Sequence[str | None]"]
 
 # the scope of properties that stand in the envelope itself, as in the 0.9 draft
 ENVELOPE = ""
@@ -114,7 +114,7 @@ def settle(
     Args:
         asked: the questions.
         given: by name, or by `NODE/NAME` where several machines have the same one.
-        ask: asks a person; None where there is nobody to be asked.
+        ask: asks a person all that is open; None where there is nobody to be asked.
         accept_defaults: ask only what has no acceptable default.
         hidden: values may also be given to properties that are not for users.
 
@@ -126,26 +126,32 @@ def settle(
     unknown = [key for key in given if key not in names]
     if unknown:
         raise UsageError(f"the package has no property {unknown[0]!r}", remedy=_near(unknown[0], names))
-    values: dict[str, dict[str, str]] = {}
-    refused: list[str] = []
-    for question in asked:
-        value = next((given[key] for key in _keys(question) if key in given), None)
+    told = [next((given[key] for key in _keys(question) if key in given), None) for question in asked]
+    for question, value in zip(asked, told):
         if value is not None and not question.asks.user_configurable and not hidden:
             remedy = "its maker has fixed it; --hidden sets it nevertheless"
             raise UsageError(f"the property {question.name!r} is not for users", remedy=remedy)
-        if value is None and question.asks.user_configurable:
-            default = question.asks.default
-            acceptable = question.wrong(default) is None
-            if ask is not None and not (accept_defaults and acceptable):
-                value = ask(question)
-            if value is None and not acceptable:
-                refused.append(f"{_shown(question)} {question.wrong(default)}")
-        if value is not None:
-            value = _plain(question, value)
-            wrong = question.wrong(value)
-            if wrong:
-                refused.append(f"{_shown(question)} {wrong}")
-        values.setdefault(question.node, {})[question.name] = question.asks.default if value is None else value
+    if ask is not None:
+        due = [
+            number
+            for number, question in enumerate(asked)
+            if told[number] is None
+            and question.asks.user_configurable
+            and not (accept_defaults and question.wrong(question.asks.default) is None)
+        ]
+        for number, answer in zip(due, ask([asked[number] for number in due])):
+            told[number] = answer
+    values: dict[str, dict[str, str]] = {}
+    refused: list[str] = []
+    for question, value in zip(asked, told):
+        default = question.asks.default
+        if value is None and question.asks.user_configurable and question.wrong(default) is not None:
+            refused.append(f"{_shown(question)} {question.wrong(default)}")
+        found = default if value is None else _plain(question, value)
+        wrong = None if value is None else question.wrong(found)
+        if wrong:
+            refused.append(f"{_shown(question)} {wrong}")
+        values.setdefault(question.node, {})[question.name] = found
     if refused:
         more = f" (and {len(refused) - 20} more)" if len(refused) > 20 else ""
         message = f"answers are missing or cannot be taken: {'; '.join(refused[:20])}{more}"

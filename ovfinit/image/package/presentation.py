@@ -5,6 +5,7 @@ The keys are documented in docs/image.md.
 
 from __future__ import annotations
 
+from ...normalize.properties import secret
 from ...record import Record
 from .constraint import constraint
 from .model import CPU, MEMORY, Hardware, Item, Machine, Property
@@ -123,8 +124,12 @@ _KEYS = {"class_name": "class"}
 
 
 def is_secret(question: Property) -> bool:
-    """True for a property whose value must not be shown: it is marked so, or of VMware's type `password`."""
-    return question.password or question.type.strip().lower().startswith("password")
+    """True for a property whose value must not be shown: it is marked so, of VMware's type `password`, or called so.
+
+    Not every maker marks what the standard has a mark for only since 1.1.
+    """
+    marked = question.password or question.type.strip().lower().startswith("password")
+    return marked or (question.type.strip().lower() != "boolean" and secret(question.name, ""))
 
 
 def size(hardware: Hardware, option: str | None) -> tuple[int | None, int | None]:

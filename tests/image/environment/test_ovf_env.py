@@ -386,12 +386,32 @@ def test_questions_on_a_terminal(tmp_path: Path) -> None:
     somebody.expect("once more", "secret")
     somebody.expect("yes or no", "y")
     somebody.expect("[old]", "''")
+    somebody.expect("Your answers", "")
     assert somebody.end() == 0, somebody.said
     found = {"hostname": "web1", "mode": "static", "pw": "secret", "ssh": "True", "note": "", "fixed": "f"}
     assert properties(out) == found
     assert somebody.said.index("Network") < somebody.said.index("Access")
     assert "What it is called" in somebody.said
     assert "secret" not in somebody.said
+
+
+def test_going_back(tmp_path: Path) -> None:
+    """`<` asks the question before again, with the answer that it had; at the end it leads to the last one."""
+    path, out = folder(tmp_path / "app", envelope(QUESTIONS)), tmp_path / "env.xml"
+    (tmp_path / "name").write_text("fromfile\n")
+    somebody = Person("ovf", "env", path, "-o", out)
+    somebody.expect("hostname", "<")
+    somebody.expect("first question", "web1")
+    somebody.expect("size", "<")
+    somebody.expect("[web1]", f"@{tmp_path}/nothing")
+    somebody.expect("cannot be read", f"@{tmp_path}/name")
+    somebody.expect("[7]", "8")
+    somebody.expect("[dhcp]", "static")
+    somebody.expect("Your answers", "<")
+    somebody.expect("[static]", "dhcp")
+    somebody.expect("Your answers", "")
+    assert somebody.end() == 0, somebody.said
+    assert {**properties(out), "url": ""} == {"hostname": "fromfile", "size": "8", "mode": "dhcp", "url": ""}
 
 
 def test_giving_up_writes_nothing(tmp_path: Path) -> None:
