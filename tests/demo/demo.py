@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
-from ovfinit.image import iso  # noqa: E402
+from ovfinit.image.environment import iso  # noqa: E402
 
 INPUT = HERE / "input"
 
