@@ -64,6 +64,7 @@ KEYS = "meta-data/public-keys/"
 MACS = "meta-data/network/interfaces/macs/"
 ZONE, REGION = "meta-data/placement/availability-zone", "meta-data/placement/region"
 IDENTITY = "dynamic/instance-identity/document"
+HOSTNAMES = ("local-hostname", "hostname")
 FACTS = ("ami-id", "reservation-id", "local-ipv4", "public-ipv4", "public-hostname", "security-groups", "mac")
 NIC_LEAVES = ("device-number", "local-ipv4s", "subnet-ipv4-cidr-block", "ipv6s")
 # what only counts beside other adapters; Amazon's own mock spells the first one differently
@@ -207,6 +208,9 @@ class _Tree:
             listing = self._service.leaf(f"{self._root}meta-data/")
             if listing is not None:
                 break
+            # a service that lists nothing may still answer, and the id is what tells one
+            if self._service.leaf(self._root + INSTANCE_ID) is not None:
+                return None
         else:
             if not self._certain:
                 remedy = "an EC2-compatible service has meta-data/ below its version"
@@ -216,8 +220,8 @@ class _Tree:
         return self._service.names(listing)
 
     def _first_wanted(self, names: frozenset[str] | None) -> list[str]:
-        hostname = "local-hostname" if names is None or "local-hostname" in names else "hostname"
-        leaves = [hostname, "instance-type", "ami-launch-index", *FACTS]
+        hostnames = HOSTNAMES if names is None else HOSTNAMES[:1] if HOSTNAMES[0] in names else HOSTNAMES[1:]
+        leaves = [*hostnames, "instance-type", "ami-launch-index", *FACTS]
         wanted = [f"meta-data/{leaf}" for leaf in leaves if names is None or leaf in names]
         branches = {"placement": (ZONE, REGION), "public-keys": (KEYS,), "network": (MACS,)}
         wanted += [path for branch, paths in branches.items() if names is None or branch in names for path in paths]
@@ -259,7 +263,7 @@ class _Tree:
 
     def _hostname(self) -> str | None:
         """The first of the names: there is one for each domain of the network's DHCP options."""
-        path = "meta-data/local-hostname" if "meta-data/local-hostname" in self._found else "meta-data/hostname"
+        path = next((f"meta-data/{leaf}" for leaf in HOSTNAMES if self._found.get(f"meta-data/{leaf}")), "")
         words = (self._text("hostname", path) or "").split()
         if words and words[0].count(".") == 3 and words[0].replace(".", "").isdigit():
             return "ip-" + words[0].replace(".", "-")

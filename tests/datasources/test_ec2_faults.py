@@ -97,6 +97,14 @@ def test_server_without_a_tree_is_absent() -> None:
         ask(server.url)
 
 
+def test_a_service_that_lists_nothing_is_known_by_its_id() -> None:
+    """Where meta-data/ itself is 404 every leaf is asked for: the id tells a metadata service, not a listing."""
+    without, server = read("nova", "meta-data=404x1", tokens="none")
+    listed, _ = read("nova", tokens="none")
+    assert (without.public_keys, without.hostname) == (listed.public_keys, listed.hostname)
+    assert all(path.startswith("/latest/") for path in server.paths())
+
+
 def test_certain_leaf_is_unknown_when_it_is_404() -> None:
     """Nova says 404 while it does not know a guest yet; where there must be a tree, that is not taken for nothing."""
     with MetadataServer(tree("nova"), ["meta-data=404x2"], tokens="none") as server:
