@@ -106,7 +106,8 @@ class Boot:
             return http.fetch(url, deadline, limit)
 
         with self.spans.measure("user data"):
-            found = collect(metadata, lambda: self.state.includes(instance_id), fetch if self.online else None)
+            kept = lambda: self.state.includes(instance_id)  # noqa: E731
+            found = collect(metadata, kept, fetch if self.online else None, self.host)
         if found.incomplete and self.config.user_data.include_failure == config.STOP:
             found = withheld(found)
         self._sorted = (metadata, self.online, found)

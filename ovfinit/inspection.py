@@ -103,8 +103,15 @@ def _look(path: str) -> Any:
 
 
 def _read(path: str, limit: int) -> bytes:
+    from stat import S_ISBLK, S_ISREG
+
     try:
-        with open(path, "rb") as file:
+        # without O_NONBLOCK a pipe would keep us waiting for somebody to write
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            mode = os.fstat(descriptor).st_mode
+            if not (S_ISREG(mode) or S_ISBLK(mode)):
+                raise InputError("is neither a file nor a block device", where=path)
             return file.read(limit)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=path) from error

@@ -257,3 +257,12 @@ def test_json_of_bad_input_is_one_document(tree: Path, tmp_path: Path) -> None:
     told = json.loads(run("apply", "--root", tree, "--from", f"ovf:{path}", "--json").out)["error"]
     assert told["code"] == "source-invalid"
     assert told["where"].startswith(str(path))
+
+
+def test_a_pipe_is_no_file(tmp_path: Path, ovfinit: Program) -> None:
+    """Where a file is expected, a pipe that nobody writes to keeps nobody waiting."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "neither a file nor a block device" in ovfinit("check", pipe, code=1).out
+    for source in ("seed", "ovf"):
+        assert "neither a file" in ovfinit("show", "--root", tmp_path, "--from", f"{source}:{pipe}", code=1).err

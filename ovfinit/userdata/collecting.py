@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from ..host import Host
     from ..model import Metadata
     from .cloudconfig import Merged
 
@@ -23,14 +24,17 @@ _SHELL = b"#!/bin/sh\n"
 
 
 def collect(
-    metadata: Metadata, kept: Callable[[], Mapping[str, bytes]] | None, fetch: Callable[[str, int], bytes] | None
+    metadata: Metadata,
+    kept: Callable[[], Mapping[str, bytes]] | None,
+    fetch: Callable[[str, int], bytes] | None,
+    host: Host | None,
 ) -> UserData:
     """See `ovfinit.userdata.collect`."""
 
     def variables() -> Mapping[str, Any]:
         from .jinja import variables as made
 
-        return made(metadata)
+        return made(metadata, host)
 
     fetched = kept() if kept is not None else {}
     work = Unfolding(launch_index=metadata.launch_index, variables=variables, fetched=fetched, fetch=fetch)
