@@ -91,6 +91,10 @@ class Guest(ABC):
         """Switch on."""
 
     @abstractmethod
+    def switched_on(self) -> float:
+        """What the guest's monotonic clock showed at that moment, in seconds."""
+
+    @abstractmethod
     def report(self, limit: float) -> dict[str, Any] | None:
         """Wait for the observer's report; None if it does not come in time."""
 
@@ -163,6 +167,10 @@ class Container(Guest):
             ],
             lambda: (self.cgroup / "cgroup.procs").write_text("0") and None,
         )
+
+    def switched_on(self) -> float:
+        """The clock is the host's own."""
+        return self.started
 
     def report(self, limit: float) -> dict[str, Any] | None:
         """The file that the observer leaves."""
@@ -316,6 +324,10 @@ class Machine(Guest):
         for kind, fields in structures.items():
             command += ["-smbios", f"type={kind},{','.join(fields)}"]
         self._launch(["nsenter", f"--net=/run/netns/{self.lab.inside}", *command])
+
+    def switched_on(self) -> float:
+        """The clock begins with the machine."""
+        return 0.0
 
     def report(self, limit: float) -> dict[str, Any] | None:
         """The line that the observer writes to the virtio port."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,7 @@ class Stage:
         self.key, self.public = inputs.user_key(folder)
         self.guests = 0
         self.problems: list[str] = []
+        self.report: dict[str, Any] = {}
         self.guest: Guest
         self.new_guest()
 
@@ -80,6 +82,8 @@ class Stage:
             self.guest = Container(suite, debs, self.lab, folder)
         else:
             self.guest = Machine(suite, debs, self.lab, folder, clock="counted" if self.order.busy else "threads")
+        # the images may have an older one
+        self.guest.put({"/usr/local/sbin/lab-observer": ((HERE / "observer/lab-observer").read_bytes(), 0o755)})
         self.keys = {path.name: path.read_text() for path in images.base(suite).glob("etc/ssh/ssh_host_*.pub")}
 
     def without_cd_drivers(self) -> None:
@@ -127,7 +131,7 @@ class Stage:
         else:
             self._keep(label, report)
             wrong = check(expect, report, self.keys, lab=self.lab, key=self.key, public=self.public)
-            self.keys = report["host_keys"]
+            self.keys, self.report = report["host_keys"], report
             wrong += then()
             self.guest.power_off()
         self.say(label, seconds, wrong)
@@ -215,6 +219,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5, help="of each measurement, after one that does not count")
     parser.add_argument("words", nargs="*", metavar="SCENE", help=f"`measure`, `build`, or {', '.join(SCENES)}")
     given = parser.parse_intermixed_args()
+    # whoever ends this ends the guests too
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     suites, debs = given.suite or ["bookworm"], packages(given.debs)
     top = given.keep or Path(tempfile.mkdtemp(prefix="ovfinit-guest-"))
     modes = given.mode or ["container"]

@@ -184,13 +184,33 @@ def cut(stage: Stage) -> None:
     iso = inputs.volume(stage.folder / "env.iso", "OVF ENV", {"ovf-env.xml": stage.environment("vm-1", "cut1")})
     plug = Plug(cdrom=iso)
     whole = stage.boot("undisturbed", plug, Expect("cut1", STATIC, source="ovf"))
+    if not stage.report:
+        return
+    instants = _instants(stage, whole)
     for number in stage.order.cuts:
         stage.new_guest()
-        instant = whole * number / CUTS
-        stage.cut(plug, instant)
+        stage.cut(plug, instants[number - 1])
         # a script that the cut stopped half-way has not run, so it may leave its trace twice
         expect = Expect("cut1", STATIC, keys="any", runs=(1, 2), source="ovf")
-        stage.boot(f"after a cut at {instant:.2f} s", plug, expect)
+        stage.boot(f"after a cut at {instants[number - 1]:.2f} s", plug, expect)
+
+
+def _instants(stage: Stage, whole: float) -> list[float]:
+    """A quarter of them before the agent starts, the rest from its first moment to its last, by the boot just seen."""
+    units, on = stage.report["units"], stage.guest.switched_on()
+    scale = whole / (stage.report["uptime"] - on)
+    first, last = (
+        (int(units[name][stamp]) / 1e6 - on) * scale
+        for name, stamp in (
+            ("ovfinit.service", "InactiveExitTimestampMonotonic"),
+            ("ovfinit-final.service", "ActiveEnterTimestampMonotonic"),
+        )
+    )
+    before, during = CUTS // 4, CUTS - CUTS // 4
+    return [
+        *(first * number / before for number in range(1, before + 1)),
+        *(first + (last - first) * number / during for number in range(1, during + 1)),
+    ]
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {
