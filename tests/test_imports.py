@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def imported(name: str, *, top: bool) -> Iterator[str]:
     """Modules of ours that a module imports; with `top` only those that are imported when it is."""
     path = MODULES[name]
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in walk(ast.parse(path.read_text()), top=top):
+    for node in nodes(name, top=top):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from known(alias.name)
@@ -85,6 +86,12 @@ def known(*names: str) -> Iterator[str]:
         if name in MODULES:
             yield name
             return
+
+
+@cache
+def nodes(name: str, *, top: bool) -> tuple[ast.AST, ...]:
+    """What counts in a module; see `walk`."""
+    return tuple(walk(ast.parse(MODULES[name].read_text()), top=top))
 
 
 def walk(tree: ast.AST, *, top: bool) -> Iterator[ast.AST]:
@@ -186,7 +193,7 @@ def test_no_expensive_imports_of_our_own() -> None:
     on_boot = {name for name in MODULES if not name.startswith(("ovfinit.image", "ovfinit.cli."))}
     wrong = []
     for name in sorted(on_boot):
-        for node in walk(ast.parse(MODULES[name].read_text()), top=True):
+        for node in nodes(name, top=True):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
                 wrong += [f"{name} imports {other}" for other in names if other.partition(".")[0] in heavy]
