@@ -34,25 +34,40 @@ VERBS = {
 }
 
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextlib.contextmanager
 def surroundings(output: Output, beside: str) -> Iterator[tuple[Meter, str]]:
     """A meter, and a scratch folder next to where the result will lie, which is gone afterwards whatever happens.
 
-    A polite end (SIGTERM) is an interrupt, so that it cleans up too.
+    A polite end (SIGTERM, a terminal that was closed) is an interrupt, so that it cleans up too; no second one keeps
+    the first from that.
     """
-    meter = Meter(output)
     parent = os.path.dirname(os.path.abspath(beside))
     if not os.path.isdir(parent):
         raise OvfinitError("cannot be written: its folder is not there", where=beside, remedy=f"mkdir -p {parent}")
 
     def interrupt(number: int, frame: object) -> None:
         del number, frame
+        for each in _ENDS:
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for each in _ENDS:
+        # nohup has SIGHUP ignored, and that is meant
+        if signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, interrupt)
+    with attended(output, beside) as meter, tempfile.TemporaryDirectory(prefix=".ovfinit-", dir=parent) as scratch:
+        yield meter, scratch
+
+
+@contextlib.contextmanager
+def attended(output: Output, beside: str) -> Iterator[Meter]:
+    """A meter alone, for work whose result does not lie here; a file that fails is said by name, else `beside`."""
+    meter = Meter(output)
     try:
-        with tempfile.TemporaryDirectory(prefix=".ovfinit-", dir=parent) as scratch:
-            yield meter, scratch
+        yield meter
     except OSError as error:
         where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else beside
         raise OvfinitError(f"cannot be read or written: {error.strerror}", where=where) from error

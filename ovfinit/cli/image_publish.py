@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .image import surroundings
+from .image import attended
 from .output import Output
 
 if TYPE_CHECKING:
@@ -63,28 +63,33 @@ def run(name: str, options: Namespace) -> int:
         ec2_endpoint=options.ec2_endpoint_url,
     )
     jobs = max(1, min(32, options.jobs))
-    beside = options.folder if name == "image download" else os.path.join(os.getcwd(), "image")
-    with surroundings(output, beside) as (meter, _):
+    beside = options.folder if name == "image download" else options.source
+    with attended(output, beside) as meter:
         told = publishing.Told(meter.expect, meter.advance)
         if name == "image download":
             files = publishing.fetch(cloud, options.manifest, options.folder, told, jobs=jobs, replace=options.force)
             document: dict[str, object] = {"version": 1, "files": files}
             lines = files
         else:
-            document, lines = _publish(options, cloud, told, jobs)
+            document, lines = _publish(options, output, cloud, told, jobs)
     if output.json:
         output.document({**document, "warnings": output.warnings})
     output.say("\n".join(lines))
     return output.code()
 
 
-def _publish(options: Namespace, cloud: Cloud, told: Told, jobs: int) -> tuple[dict[str, object], list[str]]:
+def _publish(
+    options: Namespace, output: Output, cloud: Cloud, told: Told, jobs: int
+) -> tuple[dict[str, object], list[str]]:
     from ..image.publish import publishing
 
     bucket, prefix = publishing.place(options.bucket)
     where = publishing.Place(bucket, prefix, options.acl, options.create_bucket, jobs)
     if not os.path.isdir(options.source) and not options.source.endswith(".xml"):
         task = publishing.bring(cloud, options.source, where, told, description=options.description, role=options.role)
+        if options.wait:
+            # whoever gives up waiting must know what goes on without them
+            output.note(f"{task}: the import has begun, and goes on by itself")
         image = publishing.await_import(cloud, task, told, _DAY) if options.wait else None
         return {"version": 1, "task": task, "image": image}, [image or f"{task}: the import has begun"]
     ids: dict[str, str | None] = {"kernel": options.kernel, "ramdisk": options.ramdisk}

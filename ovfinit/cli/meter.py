@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ class Meter:
         self._what = ""
         self._total = self._done = 0
         self._begun = self._shown = monotonic()
+        self._lock = Lock()
 
     def expect(self, what: str, total: int) -> None:
         """Begin."""
@@ -30,12 +32,13 @@ class Meter:
         self._output.progress(what)
 
     def advance(self, count: int) -> None:
-        """Go on; called by one thread at a time."""
-        self._done += count
-        now = monotonic()
-        if now - self._shown >= (60 if self._output.verbose else SECONDS):
-            self._shown = now
-            self._output.progress(self.text(now - self._begun))
+        """Go on."""
+        with self._lock:
+            self._done += count
+            now = monotonic()
+            if now - self._shown >= (60 if self._output.verbose else SECONDS):
+                self._shown = now
+                self._output.progress(self.text(now - self._begun))
 
     def text(self, elapsed: float) -> str:
         """`writing disk.vmdk ########............ 41 %  118 MiB/s  0:07 left`."""

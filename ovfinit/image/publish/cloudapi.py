@@ -5,14 +5,22 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from ...errors import OvfinitError
+from ...errors import OvfinitError, UsageError
 from ...record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
-_DENIED = ("AccessDenied", "UnauthorizedOperation", "AuthFailure", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+_DENIED = (
+    *("AccessDenied", "UnauthorizedOperation", "AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId"),
+    *("SignatureDoesNotMatch", "ExpiredToken", "403"),
+)
+_SKEWED = ("RequestTimeTooSkewed", "RequestExpired")
+
+
+class UnreachableError(OvfinitError):
+    """Nobody answered: it may be different in a moment."""
 
 
 class Cloud(Record):
@@ -37,6 +45,9 @@ def connect(
             "clouds are reached through the Python package boto3, which is not here",
             remedy="apt install python3-boto3, or pip install 'ovfinit[image]'",
         ) from None
+    for url in (endpoint, s3_endpoint, ec2_endpoint):
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise UsageError(f"{_without_user(url)!r} is no URL", remedy="such as https://cloud.example.com:8773")
     own = endpoint is not None or s3_endpoint is not None
     settings = Config(
         connect_timeout=CONNECT_SECONDS,
@@ -59,7 +70,8 @@ def connect(
 @contextlib.contextmanager
 def errors(where: str) -> Iterator[None]:
     """Turn what the SDK raises into errors for people; a service's answer is quoted, a request never is."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+    from botocore.exceptions import ConnectionError as NoConnectionError
 
     try:
         yield
@@ -69,12 +81,26 @@ def errors(where: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         said = error.response.get("Error", {}).get("Message", "")
-        hint = "are the credentials those of this cloud, and may they do this?" if code in _DENIED else None
+        hint = None
+        if code in _DENIED:
+            # an answer to HEAD has no body, so the number is all that is told
+            hint = "are the credentials those of this cloud, may they do this, and is the bucket not somebody else's?"
+        elif code in _SKEWED:
+            hint = "the clock of this machine is wrong: set it, by NTP for instance"
         raise OvfinitError(f"refused: {code}: {said}".rstrip(": "), where=where, remedy=hint) from None
     except BotoCoreError as error:
-        kind = type(error).__name__
         endpoint = getattr(error, "kwargs", {}).get("endpoint_url")
-        raise OvfinitError(f"cannot be reached ({kind})" if endpoint else str(error), where=endpoint or where) from None
+        if isinstance(error, (HTTPClientError, NoConnectionError)):
+            place = _without_user(str(endpoint)) if endpoint else where
+            raise UnreachableError(f"cannot be reached ({type(error).__name__})", where=place) from None
+        raise OvfinitError(" ".join(str(error).split()), where=where) from None
+
+
+def _without_user(url: str) -> str:
+    """A URL that may be shown: what stands before an @ may be a password."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def code_of(error: Exception) -> str:

@@ -12,7 +12,7 @@ from ..bundle import packing
 from ..bundle.manifest import LIMIT
 from ..result import Result
 from . import upload
-from .cloudapi import Cloud, errors
+from .cloudapi import Cloud, UnreachableError, errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMATS = {".ova": "ova", ".vmdk": "vmdk", ".vhd": "vhd", ".vhdx": "vhdx", ".raw": "raw", ".img": "raw"}
 POLL_SECONDS = 15
+# times that nobody answers
+MOST_SILENT = 20
 # RegisterImage takes these and no other characters
 _NAME_CHARACTERS = "()[] ./-'@_"
 
@@ -140,9 +142,19 @@ def bring(cloud: Cloud, path: str, where: Place, told: Told, *, description: str
 def await_import(cloud: Cloud, task: str, told: Told, seconds: float) -> str:
     """Wait until an import is done, at most so long; the image's id. Raises OvfinitError with the service's reason."""
     end = monotonic() + seconds
+    silent = 0
     while True:
-        with errors(task):
-            rows = cloud.ec2.describe_import_image_tasks(ImportTaskIds=[task])["ImportImageTasks"]
+        try:
+            with errors(task):
+                rows = cloud.ec2.describe_import_image_tasks(ImportTaskIds=[task])["ImportImageTasks"]
+            silent = 0
+        except UnreachableError as error:
+            # an import takes hours, and a network may be away for a while
+            silent += 1
+            if silent > MOST_SILENT or monotonic() >= end:
+                raise OvfinitError(f"{error}; the import goes on by itself", where=task) from None
+            sleep(min(POLL_SECONDS, max(0.0, end - monotonic())))
+            continue
         state = rows[0] if rows else {}
         if state.get("Status") == "completed":
             return str(state["ImageId"])

@@ -66,7 +66,7 @@ def put(
 
 
 def put_large(s3: Any, path: str, bucket: str, key: str, *, jobs: int, advance: Callable[[int], None]) -> None:
-    """Send a file of any size in parts; an upload of it that was begun before is gone on with.
+    """Send a file of any size in parts, unless it is there; an upload of it that was begun before is gone on with.
 
     Raises OvfinitError; what was sent stays there for the next run.
     """
@@ -75,6 +75,9 @@ def put_large(s3: Any, path: str, bucket: str, key: str, *, jobs: int, advance: 
     count = max(1, -(-size // part))
     place = f"s3://{bucket}/{key}"
     with errors(place):
+        if _is_there(s3, bucket, key, path, part):
+            advance(size)
+            return
         upload, known = _begun(s3, bucket, key)
         if upload is None:
             upload = s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
@@ -94,6 +97,25 @@ def put_large(s3: Any, path: str, bucket: str, key: str, *, jobs: int, advance: 
         in_parallel([lambda number=number: send(number) for number in range(1, count + 1)], jobs)  # type: ignore[misc]
         parts = [{"PartNumber": number, "ETag": f'"{tags[number]}"'} for number in sorted(tags)]
         s3.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
+
+
+def _is_there(s3: Any, bucket: str, key: str, path: str, part: int) -> bool:
+    """True if an object was made of the very parts that we would send: its tag is the digest of their digests."""
+    try:
+        head = s3.head_object(Bucket=bucket, Key=key)
+    except Exception as error:
+        if code_of(error) in _ABSENT:
+            return False
+        raise
+    count = max(1, -(-os.path.getsize(path) // part))
+    tag = head.get("ETag", "").strip('"')
+    if head["ContentLength"] != os.path.getsize(path) or not tag.endswith(f"-{count}"):
+        return False
+    total = hashlib.md5(usedforsecurity=False)
+    with open(path, "rb") as file:
+        while data := file.read(part):
+            total.update(hashlib.md5(data, usedforsecurity=False).digest())
+    return bool(tag == f"{total.hexdigest()}-{count}")
 
 
 def _begun(s3: Any, bucket: str, key: str) -> tuple[str | None, dict[int, tuple[str, int]]]:

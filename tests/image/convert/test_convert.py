@@ -255,9 +255,9 @@ def test_a_full_disk_leaves_nothing(destination: str, disk: Path, tmp_path: Path
     assert list(here.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_leaves_nothing(number: int, tmp_path: Path) -> None:
-    """Interrupted half-way, no file, no folder and no child process stays."""
+    """Interrupted half-way, and once more while it cleans up, no file, no folder and no child process stays."""
     big = tmp_path / "big.raw"
     with big.open("wb") as file:
         for _ in range(40):
@@ -270,7 +270,9 @@ def test_an_interrupt_leaves_nothing(number: int, tmp_path: Path) -> None:
     while not any(path.name.endswith(".part.00") for path in here.rglob("*")):
         assert time.monotonic() < deadline
         assert child.poll() is None
-    child.send_signal(number)
+    for _ in range(3):
+        child.send_signal(number)
+        time.sleep(0.01)
     said = child.communicate(timeout=30)[1]
 
     assert child.returncode == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -13,11 +14,12 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 from image.images import DATA, KEYS, MIB, OWN, identical, make_disk
-from scratch import Result, run
+from scratch import Result, environment, run
 
 SECRET = "dont-show-me-this-secret"
 CREDENTIALS = {
@@ -223,3 +225,99 @@ def test_what_the_cloud_refuses_is_said(cloud: str, bundle: Path, tmp_path: Path
     assert "no credentials" in anonymous.err
     assert not (tmp_path / "x").exists()
     assert all("fault of ovfinit" not in one.err for one in (no_bucket, nobody, anonymous, absent))
+
+
+@contextlib.contextmanager
+def store(cloud: str) -> Iterator[Any]:
+    """The loopback S3, asked directly."""
+    boto3 = pytest.importorskip("boto3")
+    known = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    s3 = boto3.client("s3", endpoint_url=cloud, **known)
+    try:
+        yield s3
+    finally:
+        s3.close()
+
+
+def test_killed_half_way_it_goes_on(cloud: str, tmp_path: Path) -> None:
+    """Killed after the first parts of an OVA, the next run ends the same upload; the one after that sends nothing."""
+    ova = tmp_path / "big.ova"
+    ova.write_bytes(os.urandom(80 * MIB))
+    where = (
+        "--bucket",
+        "killed/here",
+        "--endpoint-url",
+        cloud,
+        "--ec2-endpoint-url",
+        f"http://127.0.0.1:{free_port()}",
+    )
+    with store(cloud) as s3:
+        s3.create_bucket(Bucket="killed")
+        words = [sys.executable, "-m", "ovfinit", "image", "publish", ova, *where, "--jobs", "1"]
+        child = subprocess.Popen(words, env=environment(**CREDENTIALS), stderr=subprocess.DEVNULL)
+        while child.poll() is None:
+            begun = s3.list_multipart_uploads(Bucket="killed").get("Uploads")
+            if begun and s3.list_parts(Bucket="killed", Key="here/big.ova", UploadId=begun[0]["UploadId"]).get("Parts"):
+                break
+        child.kill()
+        child.wait()
+        (upload,) = s3.list_multipart_uploads(Bucket="killed")["Uploads"]
+        before = s3.list_parts(Bucket="killed", Key="here/big.ova", UploadId=upload["UploadId"])["Parts"]
+        assert 0 < len(before) < 5
+
+        # the import finds nobody, but the upload is done before
+        assert "cannot be reached" in run("image", "publish", ova, *where, env=CREDENTIALS).err
+        done = s3.head_object(Bucket="killed", Key="here/big.ova")
+        assert not s3.list_multipart_uploads(Bucket="killed").get("Uploads")
+        assert done["ETag"].endswith('-5"')
+        time.sleep(1.1)
+        run("image", "publish", ova, *where, env=CREDENTIALS)
+        assert s3.head_object(Bucket="killed", Key="here/big.ova")["LastModified"] == done["LastModified"]
+        assert s3.get_object(Bucket="killed", Key="here/big.ova")["Body"].read() == ova.read_bytes()
+
+
+class Refuser(BaseHTTPRequestHandler):
+    """An S3 that refuses everything; the first part of the path says how."""
+
+    def do_HEAD(self) -> None:
+        """A bucket of somebody else's; one that is there."""
+        self.send_response(403 if self.path.startswith("/foreign") else 404 if self.path.count("/") > 1 else 200)
+        self.end_headers()
+
+    def do_PUT(self) -> None:
+        """A clock that is wrong."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b"<Error><Code>RequestTimeTooSkewed</Code><Message>too large a difference</Message></Error>"
+        self.send_response(403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+
+def test_somebody_elses_bucket_and_a_wrong_clock(bundle: Path) -> None:
+    """What a refusal most likely means is said with it, and never what was sent."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refuser)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}"
+        foreign = published(url, bundle, "--bucket", "foreign", "--verbose")
+        skewed = published(url, bundle, "--bucket", "skewed", "--verbose")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+    assert (foreign.code, skewed.code) == (1, 1)
+    assert "somebody else's" in foreign.err
+    assert "clock" in skewed.err
+    assert "AKIDEXAMPLE" not in foreign.err + skewed.err
+
+
+def test_what_is_no_url(bundle: Path, tmp_path: Path) -> None:
+    """An endpoint that is no URL is a usage error; the password in one that nobody answers at is not shown."""
+    assert published("cloud.example.com", bundle, "--bucket", "images").code == 2
+    nobody = published(f"http://me:hidden-one@127.0.0.1:{free_port()}", bundle, "--bucket", "images")
+    assert nobody.code == 1
+    assert "hidden-one" not in nobody.err
