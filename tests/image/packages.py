@@ -13,7 +13,9 @@ OVF2 = "http://schemas.dmtf.org/ovf/envelope/2"
 RASD = "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData"
 VMW = "http://www.vmware.com/schema/ovf"
 # a sparse VMDK's first sector: magic, version, flags, capacity of 2 MiB in sectors
-DISK = b"KDMV" + (1).to_bytes(4, "little") + (0x30001).to_bytes(4, "little") + (4096).to_bytes(8, "little") + bytes(492)
+DISK = b"KDMV" + (1).to_bytes(4, "little") + (0x30001).to_bytes(4, "little") + (4096).to_bytes(8, "little")
+# its directory is at the end, as in a stream
+DISK += bytes(36) + b"\xff" * 8 + bytes(448)
 HARDWARE = (
     '<VirtualHardwareSection ovf:transport="iso"><Info/>'
     "<Item><rasd:AllocationUnits>byte * 2^20</rasd:AllocationUnits><rasd:InstanceID>1</rasd:InstanceID>"

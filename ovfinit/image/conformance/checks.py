@@ -247,6 +247,15 @@ class _Checks:
                     "asks questions and has no transport: a platform that goes by the standard tells the guest nothing"
                 )
                 self._findings.warning("no-transport", message, section, 'write ovf:transport="iso"')
+            if hardware.families and all(name.lower().startswith("virtualbox") for name in hardware.families):
+                message = f"is hardware of {' '.join(hardware.families)[:60]} alone, which VMware refuses"
+                self._findings.warning("hardware-family", message, section, "write vmx-10 before it")
+            if hardware.demanded:
+                message = (
+                    f'{len(hardware.demanded)} vmw:Config are not marked ovf:required="false": importers that do not'
+                )
+                message += f" know {hardware.demanded[0][:60]!r} must refuse the package"
+                self._findings.warning("setting-required", message, section, "mark them so")
             if hardware.items and not controllers and any(item.type == DISK for item in hardware.items):
                 message = "has a disk and no controller: importers refuse it, or choose one"
                 self._findings.warning("no-controller", message, section, "add an Item of ResourceType 6")

@@ -42,7 +42,10 @@ def detect(head: bytes) -> DiskFormat:
     if head.startswith(b"KDMV"):
         # VMware Virtual Disk Format 1.1: version, flags, capacity in sectors, grain size …
         flags, capacity = _number(head, 8, 4), _number(head, 12, 8) * SECTOR
-        return DiskFormat("vmdk", "streamOptimized" if flags & 0x30000 == 0x30000 else "sparse", capacity)
+        if flags & 0x30000 != 0x30000:
+            return DiskFormat("vmdk", "sparse", capacity)
+        # a stream has its directory at the end, and says so
+        return DiskFormat("vmdk", "streamOptimized" if _number(head, 56, 8) == 2**64 - 1 else "compressed", capacity)
     if head.startswith(b"COWD"):
         return DiskFormat("vmdk", "ESX sparse", _number(head, 12, 4) * SECTOR)
     if b"# Disk DescriptorFile" in head[:SECTOR]:

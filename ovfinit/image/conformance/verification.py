@@ -137,6 +137,12 @@ def _judge_format(findings: Findings, disk: Disk, file: File, found: DiskFormat,
     elif found.variant == "descriptor":
         message = f"{file.href[:100]!r} is only the description of a disk whose content lies in another file"
         findings.warning("disk-descriptor", message, where, "convert it to a streamOptimized VMDK")
+    elif found.variant == "compressed" and "streamoptimized" in disk.format.lower():
+        message = (
+            f"{file.href[:100]!r} has its directory in front, as qemu-img writes it: no stream, and importers that"
+        )
+        message += " read it as one find another digest, or refuse it"
+        findings.note("disk-no-stream", message, where, "ovfinit image convert writes streams")
     if found.capacity is not None and disk.capacity is not None and found.capacity != disk.capacity:
         message = f"{file.href[:100]!r} is a disk of {people(found.capacity)} ({found.capacity} bytes)"
         message += f", and the descriptor says {people(disk.capacity)} ({disk.capacity})"

@@ -8,7 +8,7 @@ from .vocabulary import CIM, VMWARE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .context import Context
     from .xmltree import Element
@@ -29,7 +29,16 @@ def hardware(context: Context, section: Element) -> Hardware:
         tuple(_item(context, child) for child in context.vocabulary.children(section, *KINDS)),
         _settings(section, "Config"),
         _settings(section, "ExtraConfig"),
+        tuple(_demanded(context, section)),
     )
+
+
+def _demanded(context: Context, section: Element) -> Iterator[str]:
+    """Keys of the settings, of devices too, that an importer has to know: the standard's default (DSP0243, 6.1)."""
+    for element in (section, *context.vocabulary.children(section, *KINDS)):
+        for child in element.each("Config"):
+            if child.namespace == VMWARE and context.truth(child, "required", default=True):
+                yield child.get("key", VMWARE, "") or "Config"
 
 
 def _settings(element: Element, name: str) -> dict[str, str]:

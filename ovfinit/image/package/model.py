@@ -224,7 +224,7 @@ def _referenced(places: tuple[str, ...], kind: str) -> str | None:
 class Hardware(Record):
     """A VirtualHardwareSection (section 8.1); `families` are such as `vmx-13`.
 
-    `settings` and `extra` are VMware's Config and ExtraConfig.
+    `settings` and `extra` are VMware's Config and ExtraConfig, `demanded` the settings that an importer has to know.
     """
 
     line: int
@@ -233,6 +233,7 @@ class Hardware(Record):
     items: tuple[Item, ...] = ()
     settings: Mapping[str, str] = {}
     extra: Mapping[str, str] = {}
+    demanded: tuple[str, ...] = ()
 
     def for_option(self, option: str | None) -> tuple[Item, ...]:
         """The devices that there are with that deployment option; one that names it replaces its equal that does not.

@@ -18,6 +18,12 @@ from packages import DISK, HARDWARE, envelope, folder, manifest, ova, product, s
 from scratch import Result
 
 Program = Callable[..., Result]
+VSSD = "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_VirtualSystemSettingData"
+VIRTUALBOX = (
+    f'<Info/><System xmlns:vssd="{VSSD}"><vssd:VirtualSystemType>virtualbox-2.2</vssd:VirtualSystemType></System>'
+)
+DEMANDED = '<vmw:Config vmw:key="tools.syncTime" vmw:value="1"/><vmw:Config ovf:required="true" vmw:key="b"/>'
+DEMANDED += '<vmw:Config ovf:required="false" vmw:key="c" vmw:value="1"/>'
 
 
 def codes(result: Result) -> dict[str, dict[str, Any]]:
@@ -82,6 +88,8 @@ def test_a_zip(ovfinit: Program, tmp_path: Path) -> None:
         (envelope(product('ovf:key="a" ovf:type="colour"')), "unknown-qualifier", "'colour'"),
         (envelope(product('ovf:key="a" ovf:value="secret" ovf:password="true"')), "known-password", "everybody"),
         (envelope('<x:Own xmlns:x="u"/><x:TheSection xmlns:x="u"/>'), "foreign-required", "TheSection"),
+        (envelope(hardware=HARDWARE.replace("<Info/>", VIRTUALBOX)), "hardware-family", "virtualbox-2.2 alone"),
+        (envelope(hardware=HARDWARE.replace("<Info/>", f"<Info/>{DEMANDED}")), "setting-required", "2 vmw:Config"),
         (envelope().replace("<References>", "<Reference>").replace("/References", "/Reference"), "no-references", ""),
         (envelope().replace("envelope/1", "envelope/9"), "namespace", "envelope/9"),
         (envelope()[:-40], "xml-broken", "well-formed"),
@@ -100,6 +108,20 @@ def test_each_defect_has_its_finding(ovfinit: Program, tmp_path: Path, descripto
     assert finding["where"].startswith(f"{path}:") or finding["where"] == str(path)
     assert result.code == (1 if result.json["files"][0]["errors"] else 0)
     assert "secret" not in result.out.replace("<redacted>", "") or code != "known-password"
+
+
+def test_what_qemu_img_writes_is_no_stream(ovfinit: Program, tmp_path: Path) -> None:
+    """qemu-img's streamOptimized VMDK has its directory in front: a note; a stream of ours is none."""
+    (tmp_path / "disk.raw").write_bytes(bytes(2 << 20))
+    words = ["qemu-img", "convert", "-O", "vmdk", "-o", "subformat=streamOptimized", tmp_path / "disk.raw"]
+    subprocess.run([*words, tmp_path / "disk.vmdk"], check=True, capture_output=True)
+    descriptor = envelope().replace(f' ovf:size="{len(DISK)}"', "")
+    theirs = folder(tmp_path / "theirs", descriptor, disk_vmdk=(tmp_path / "disk.vmdk").read_bytes())
+    assert ovfinit("image", "convert", tmp_path / "disk.raw", tmp_path / "ours.ova", code=None).code == 0
+
+    found = {one["code"]: one for one in ovfinit("ovf", "check", "--json", theirs).json["files"][0]["findings"]}
+    assert found["disk-no-stream"]["severity"] == "note"
+    assert "disk-no-stream" not in ovfinit("ovf", "check", "--json", tmp_path / "ours.ova").out
 
 
 def test_lines_are_those_of_the_file(ovfinit: Program, tmp_path: Path) -> None:
