@@ -24,11 +24,11 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def read(host: Host, account: Account) -> str | None:
     """The text of the file; None if the home, the folder or the file is not there. Raises ChangeError for a link."""
-    home = _open(host.real(account.home), None)
+    home = _open(host.real(account.home), None, account.home)
     if home is None:
         return None
     try:
-        folder = _open(FOLDER, home)
+        folder = _open(FOLDER, home, f"{account.home}/{FOLDER}")
         if folder is None:
             return None
         try:
@@ -41,12 +41,12 @@ def read(host: Host, account: Account) -> str | None:
 
 def write(host: Host, account: Account, text: str) -> None:
     """Replace the file; the folder is made if it is missing. Raises ChangeError or OSError."""
-    home = _open(host.real(account.home), None)
+    home = _open(host.real(account.home), None, account.home)
     if home is None:
         raise ChangeError("the home folder is not there", where=account.home)
     root = os.geteuid() == 0
     try:
-        folder = _open(FOLDER, home)
+        folder = _open(FOLDER, home, f"{account.home}/{FOLDER}")
         if folder is None:
             folder = _make_folder(home, account)
         try:
@@ -68,7 +68,7 @@ def _make_folder(home: int, account: Account) -> int:
     except FileNotFoundError:
         pass
     os.mkdir(new, 0o700, dir_fd=home)
-    folder = _open(new, home)
+    folder = _open(new, home, f"{account.home}/{new}")
     assert folder is not None
     try:
         if os.geteuid() == 0:
@@ -80,7 +80,7 @@ def _make_folder(home: int, account: Account) -> int:
     return folder
 
 
-def _open(path: str, at: int | None) -> int | None:
+def _open(path: str, at: int | None, where: str) -> int | None:
     try:
         return os.open(path, _OPEN_FOLDER, dir_fd=at)
     except FileNotFoundError:
@@ -88,7 +88,7 @@ def _open(path: str, at: int | None) -> int | None:
     except OSError as error:
         raise ChangeError(
             "is not a plain folder (a link is not followed in a user's home)",
-            where=path,
+            where=where,
             remedy="make it a folder of the user's",
         ) from error
 

@@ -57,6 +57,7 @@ class Boot:
                 raise strange[0]
             self.config = self.config.with_(errors=(*self.config.errors, *strange))
         self.wanted = list(wanted)
+        self.place = None if self.wanted else "ovfinit.from in /proc/cmdline"
         if not self.wanted and self.config.chosen:
             name, _, location = self.config.chosen.partition(":")
             self.wanted = [(name, self.host.real(location) if location.startswith("/") else location or None)]
@@ -76,7 +77,7 @@ class Boot:
     def probe(self, *, network: bool = True) -> chain.Probe:
         """Ask the sources; without a network, those that need one are only asked whether this is their platform."""
         with self.spans.measure("plugins"):
-            found = plugins.find(self.host, self.config, self.wanted)
+            found = plugins.find(self.host, self.config, self.wanted, place=self.place)
         return chain.probe(
             self.host, found, named=bool(self.wanted), network=network, known=self.known, seconds=self.patience
         )

@@ -37,10 +37,13 @@ class Found(Record):
     warning: str | None = None
 
 
-def find(host: Host, config: Config, wanted: Sequence[tuple[str, str | None]] = ()) -> list[Found]:
+def find(
+    host: Host, config: Config, wanted: Sequence[tuple[str, str | None]] = (), *, place: str | None = None
+) -> list[Found]:
     """The plugins to ask, in order; `wanted` are the (name, location) pairs of `--from`, which then are the only ones.
 
-    Raises UsageError for a wanted name that nobody has. A configured name that nobody has comes back as an error.
+    Raises UsageError for a wanted name that nobody has. A configured one comes back as an error, and so does a wanted
+    one that stands at a `place` where nobody typed it just now.
     """
     admin = _admin(host, config)
     names = [name for name, _ in wanted] if wanted else config.datasources
@@ -53,9 +56,11 @@ def find(host: Host, config: Config, wanted: Sequence[tuple[str, str | None]] = 
         found = known.get(name) or (_shipped(name, config) if name in SHIPPED else _installed(name, config))
         if found is None:
             have = ", ".join([*known, *SHIPPED])
-            if wanted:
+            if wanted and place is None:
                 raise UsageError(f"there is no datasource {name!r}", remedy=f"there are: {have}")
-            error = PluginError(f"no plugin has this name; there are {have}", where="datasources in ovfinit.yaml")
+            error = PluginError(
+                f"no plugin has this name; there are {have}", where=place or "datasources in ovfinit.yaml"
+            )
             found = Found(name, "", "missing", error=error)
         if wanted and found.source is not None and wanted[index][1] is not None:
             found.source.location = wanted[index][1]
@@ -88,12 +93,6 @@ def strangers(host: Host, config: Config) -> list[ConfigError]:
             if key not in options
         ]
     return errors
-
-
-def listing(host: Host, config: Config) -> list[Found]:
-    """All plugins that could be asked on this machine, for `datasource list`."""
-    admin = _admin(host, config)
-    return [*admin, *(_shipped(name, config) for name in SHIPPED if name not in {found.name for found in admin})]
 
 
 def load(host: Host, path: str, settings: Mapping[str, Any], *, entry: str | None = None) -> Found:

@@ -148,7 +148,8 @@ class ExecutablePlugin(Datasource):
         from .normalize.typed import typed
 
         try:
-            return typed(document.from_plugin(json.loads(output), self.path))
+            # dash's echo makes line breaks of every \n in a text: JSON forbids them there, and everybody means them
+            return typed(document.from_plugin(json.loads(output, strict=False), self.path))
         except (ValueError, RecursionError) as error:
             line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
             raise PluginError(

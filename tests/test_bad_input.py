@@ -266,3 +266,12 @@ def test_a_pipe_is_no_file(tmp_path: Path, ovfinit: Program) -> None:
     assert "neither a file nor a block device" in ovfinit("check", pipe, code=1).out
     for source in ("seed", "ovf"):
         assert "neither a file" in ovfinit("show", "--root", tmp_path, "--from", f"{source}:{pipe}", code=1).err
+
+
+def test_a_link_for_a_users_keys_is_named(tree: Path, tmp_path: Path, ovfinit: Program) -> None:
+    """Keys are not written through a link in a home, and the error has the whole path."""
+    (tree / "root").mkdir(exist_ok=True)
+    (tree / "root/.ssh").symlink_to(tmp_path)
+    result = ovfinit("apply", "--root", tree, "--from", make_seed(tmp_path / "seed"), code=1)
+    assert "ovfinit: /root/.ssh: is not a plain folder" in result.err
+    assert not (tmp_path / "authorized_keys").exists()

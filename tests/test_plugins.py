@@ -298,3 +298,33 @@ def test_named_order(tree: Path, ovfinit: Program) -> None:
     assert [verdict["name"] for verdict in result.json["sources"]] == ["nobody", "seed"]
     assert verdicts(result)["nobody"]["verdict"] == "broken"
     assert result.json["datasource"] == "seed"
+
+
+def test_a_clash_with_a_shipped_name_is_listed(tree: Path, ovfinit: Program) -> None:
+    """`datasource list` has the order and the set of asking, and warns of a name that takes a shipped one's place."""
+    plant(tree, "seed.py", GOOD.replace('"rack"', '"seed"'))
+    listed = ovfinit("datasource", "list", "--root", tree, "--json").json["datasources"]
+    assert [row["name"] for row in listed] == ["seed", "ovf", "openstack", "ec2"]
+    assert listed[0]["warning"] == "takes the place of the shipped datasource seed"
+    (tree / "etc/ovfinit/ovfinit.yaml").write_text("datasources: [ec2, seed]\n")
+    listed = ovfinit("datasource", "list", "--root", tree, "--json").json["datasources"]
+    assert [row["name"] for row in listed] == ["ec2", "seed"]
+
+
+def test_an_unknown_name_on_the_kernel_command_line(tree: Path, ovfinit: Program) -> None:
+    """Nobody typed it just now, so it is no wrong usage: the error and the status say where it stands."""
+    (tree / "proc").mkdir(exist_ok=True)
+    (tree / "proc/cmdline").write_text("ovfinit.from=nosuch\n")
+    error = ovfinit("show", "--root", tree, "--json", code=1).json["error"]
+    assert (error["code"], error["where"]) == ("plugin-broken", "ovfinit.from in /proc/cmdline")
+
+
+def test_line_breaks_inside_of_texts(tree: Path, ovfinit: Program) -> None:
+    """What dash's echo makes of JSON is understood: it writes line breaks for each backslash and n."""
+    program = tree / "etc/ovfinit/datasources/dash"
+    program.write_text(
+        "#!/bin/sh\n"
+        """case $1 in read) printf '%b' '{"instance_id": "d-1", "user_data": "#!/bin/sh\\necho hi\\n"}';; esac\n"""
+    )
+    program.chmod(0o755)
+    assert ovfinit("show", "--root", tree, "--json").json["user_data"]["size"] == len("#!/bin/sh\necho hi\n")

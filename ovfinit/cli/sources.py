@@ -48,7 +48,7 @@ def _list(host: Host, options: Namespace, output: Output) -> int:
     from .. import config, plugins
 
     rows = []
-    for found in plugins.listing(host, config.load(host, options.config)):
+    for found in plugins.find(host, config.load(host, options.config)):
         row: dict[str, Any] = {"name": found.name, "kind": found.kind, "origin": found.origin}
         row["needs_network"] = found.source.needs_network if found.source else None
         row["error"] = found.error.as_dict() if found.error else None
