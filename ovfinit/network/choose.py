@@ -51,7 +51,7 @@ def obstacles(host: Host, renderer: str) -> Iterator[str]:
         return
     if documents:
         yield f"netplan configures this machine as well and may overrule ovfinit: {', '.join(documents)}"
-    if not _part_of_systemd(host, "systemd"):
+    if not _part_of_systemd(host, "systemd") or _other_init(host):
         return
     if renderer == NETWORKD:
         yield from _missing(host, "systemd-networkd", _part_of_systemd(host, "systemd-networkd"))
@@ -115,8 +115,10 @@ def uses_ifupdown(host: Host) -> bool:
 
 
 def enabled(host: Host, unit: str) -> bool:
-    """True if a service is wanted by some target and not masked."""
+    """True if a service is wanted by some target and not masked, and somebody asks targets."""
     name = f"{unit}.service"
+    if _other_init(host):
+        return False
     wanted = any(
         name in host.listing(f"{folder}/{target}")
         for folder in _UNITS
@@ -132,6 +134,17 @@ def _ifup(host: Host) -> bool:
 
 def _part_of_systemd(host: Host, name: str) -> bool:
     return any(host.exists(f"{folder}/systemd/{name}") for folder in ("/usr/lib", "/lib"))
+
+
+def _other_init(host: Host) -> bool:
+    """True if the tree boots another init than systemd, whose units may be there all the same."""
+    for path in ("/usr/sbin/init", "/sbin/init"):
+        if host.exists(path):
+            try:
+                return os.path.basename(os.readlink(host.real(path, follow=False))) != "systemd"
+            except OSError:
+                return True
+    return False
 
 
 def _masked(host: Host, unit: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 from handlers.posing import IFUPDOWN_FILE, MAIN, Outcome, enable, ifupdown, make, plan
 
@@ -76,6 +77,27 @@ def test_a_masked_service_is_not_enabled(tmp_path: Path) -> None:
     enable(tmp_path, "systemd-networkd")
     (tmp_path / "etc/systemd/system/systemd-networkd.service").symlink_to("/dev/null")
     assert list(plan(tmp_path).files) == [IFUPDOWN_FILE]
+
+
+@pytest.mark.parametrize(
+    ("folder", "link", "file"),
+    [
+        ("sbin", None, IFUPDOWN_FILE),
+        ("usr/sbin", "busybox", IFUPDOWN_FILE),
+        ("usr/sbin", "../lib/systemd/systemd", NETWORKD_FILE),
+    ],
+)
+def test_units_count_where_systemd_is_the_init(tmp_path: Path, folder: str, link: str | None, file: str) -> None:
+    """Links of systemd's targets are nobody's where sysvinit or another one is the init."""
+    ifupdown(tmp_path)
+    make(tmp_path, "etc/rcS.d/S10networking", "usr/lib/systemd/systemd", "usr/lib/systemd/systemd-networkd")
+    enable(tmp_path, "systemd-networkd")
+    make(tmp_path, f"{folder}/init", "usr/sbin/busybox")
+    if link is not None:
+        (tmp_path / folder / "init").unlink()
+        (tmp_path / folder / "init").symlink_to(link)
+    outcome = plan(tmp_path)
+    assert (list(outcome.files), outcome.problems) == ([file], [])
 
 
 def test_netplans_tree_gets_a_document_of_netplans(tmp_path: Path) -> None:
