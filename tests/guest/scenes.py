@@ -14,6 +14,7 @@ import captured
 import handed
 import inputs
 import live
+import otherinit
 import system
 from checks import Expect
 from lab import DHCP, STATIC
@@ -215,9 +216,9 @@ def _instants(stage: Stage, whole: float) -> list[float]:
 
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.replace("_", "-"): scene
-    for module in (sys.modules[__name__], handed, live, admin, system, captured)
+    for module in (sys.modules[__name__], handed, live, admin, otherinit, system, captured)
     for name, scene in vars(module).items()
     if inspect.isfunction(scene) and scene.__module__ == module.__name__ and not name.startswith("_")
 }
 EMULATED_ONLY = ("captured", "ovf-late", "system-duties", "renamed", "bond-vlan")
-CONTAINER_ONLY = ("ifupdown", "networkmanager", "handover", "upgrade", "autopkgtest")
+CONTAINER_ONLY = ("ifupdown", "networkmanager", "handover", "upgrade", "autopkgtest", "sysvinit", "openrc")
