@@ -21,6 +21,8 @@ ORDER = (
 FIELDS = {"timezone": "timezone", "locale": "locale"}
 # property of the metadata → the same
 PROPERTIES = {"random_seed": "random_seed"}
+# mark of what a duty did → the duty, which has more to do when nobody asks for it any more
+ENDING = {"call/ca_certs/": "ca_certs"}
 # cloud-config key → duties that take it as well, besides the one in KEYS that describes it
 SHARED = {
     "write_files": ("late_files",),

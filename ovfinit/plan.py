@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import marks
 from .changes import STAGES, Change, LeaveAlone
 from .compare import compare
-from .duties import ALWAYS, EARLY, FIELDS, KEYS, ORDER, PROPERTIES, SHARED
+from .duties import ALWAYS, EARLY, ENDING, FIELDS, KEYS, ORDER, PROPERTIES, SHARED
 from .errors import ChangeError, OvfinitError, fault
 from .ledger import leftover
 from .model import Problem
@@ -66,6 +66,7 @@ def make_plan(
     asked = {*ALWAYS, *(KEYS[key] for key in handed.config)}
     asked |= {name for key in handed.config for name in SHARED.get(key, ())}
     asked |= {"boothooks"} if handed.boothooks else set()
+    asked |= {name for mark, name in ENDING.items() if any(done.startswith(mark) for done in past.done)}
     asked |= {name for field, name in FIELDS.items() if _says(metadata, field)}
     asked |= {name for key, name in PROPERTIES.items() if key in metadata.properties}
     duties = []

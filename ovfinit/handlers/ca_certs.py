@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NAME = "ca_certs"
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 LIST = "/etc/ca-certificates.conf"
+GONE = "none"
 # family of os-release(5) → folder of the admin's certificates, program that reads it
 _PLACES = {
     "debian": ("/usr/local/share/ca-certificates", "update-ca-certificates"),
@@ -53,13 +54,17 @@ KEYS = {
 
 def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Iterator[Change | Problem]:
     """A file a certificate, also where several were given in one piece, and one call of the program that reads them."""
-    del metadata, config, past
+    del metadata, config
     wanted = handed.config.get("ca_certs")
-    if not wanted:
-        return
     families = (host.os_release.get("ID", ""), *host.os_release.get("ID_LIKE", "").split())
     family = next((name for name in families if name in _PLACES), "debian")
     folder, program = _PLACES[family]
+    if not wanted:
+        # our files are gone or going: whoever read them reads again, once
+        if NAME in past.wanted_by.values() or f"call/{NAME}/{program}" in past.done:
+            afresh = ("--fresh",) if program == "update-ca-certificates" else ()
+            yield Call(NAME, program, NETWORK, command=(program, *afresh), fingerprint=GONE)
+        return
     # each once, also of those that were given in one piece
     given = (one for text in wanted.get("trusted", ()) for one in _certificates(text) if one)
     certificates = list(dict.fromkeys(given))

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 
 from duty import ask
+from scratch import Result, make_seed
 
+from ovfinit import marks
 from ovfinit.changes import NETWORK, Call, WriteFile
+from ovfinit.config import Config
 from ovfinit.handlers import ca_certs
+from ovfinit.host import Host
+from ovfinit.model import Metadata
+from ovfinit.state import Past
+from ovfinit.userdata import UserData
 
 
 def pem(content: bytes) -> str:
@@ -79,3 +87,34 @@ def test_somebody_is_trusted(tmp_path: Path) -> None:
     answer = ask(ca_certs, debian(tmp_path), yaml("nonsense", more="  remove_defaults: true\n"))
     assert answer.changes == []
     assert (len(answer.said), len(answer.problems)) == (1, 1)
+
+
+def test_certificates_that_leave(tmp_path: Path, tree: Path, ovfinit: Callable[..., Result]) -> None:
+    """When the last one has left the user data, its file goes and the program that reads them is called once more."""
+    source = make_seed(tmp_path / "seed", user_data=f"#cloud-config\n{yaml(pem(b'one'))}")
+    ovfinit("apply", "--root", tree, "--from", source)
+    assert (tree / "usr/local/share/ca-certificates/ovfinit-1.crt").exists()
+    make_seed(tmp_path / "seed", user_data="#cloud-config\n{}\n")
+
+    planned = ovfinit("plan", "--root", tree, "--from", source, "--json").json["changes"]
+    ours = [change for change in planned if change["handler"] == "ca_certs"]
+    assert [(change["target"], change["action"]) for change in ours] == [
+        ("/usr/local/share/ca-certificates/ovfinit-1.crt", "remove"),
+        # the call of the first apply still waits for the tree's first boot, and is this one now
+        ("update-ca-certificates", "none"),
+    ]
+    assert ours[1]["command"] == ["update-ca-certificates", "--fresh"]
+
+
+def test_the_call_after_the_last_certificate(tmp_path: Path) -> None:
+    """It is due where the program was called with other certificates, and only once."""
+    host = Host(str(debian(tmp_path)))
+
+    def calls(mark: dict[str, str]) -> list[bool]:
+        past = Past(done={"call/ca_certs/update-ca-certificates": mark})
+        found = ca_certs.changes(Metadata(), Config(), host, past, UserData())
+        return [marks.hold(call, host, past) for call in found if isinstance(call, Call)]
+
+    assert calls({"fingerprint": "of some"}) == [False]
+    assert calls({"fingerprint": ca_certs.GONE}) == [True]
+    assert list(ca_certs.changes(Metadata(), Config(), host, Past(), UserData())) == []
