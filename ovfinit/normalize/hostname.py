@@ -33,10 +33,10 @@ def settle(hostname: str | None, fqdn: str | None, domain: str | None = None) ->
     if short is not None:
         short = _from_address(short) or short
         if not valid(short):
-            problems.append(("hostname", "is not a host name (letters, digits and -, at most 63 between dots)"))
+            problems.append(("hostname", _reason(short)))
             short = None
     if full is not None and not valid(full):
-        problems.append(("fqdn", "is not a host name (letters, digits and -, at most 63 between dots)"))
+        problems.append(("fqdn", _reason(full)))
         full = None
     if short is not None and "." in short:
         full = full or short
@@ -55,6 +55,18 @@ def valid(name: str) -> bool:
     return all(
         0 < len(label) <= LABEL and set(label) <= _LETTERS and label[0] != "-" and label[-1] != "-" for label in labels
     )
+
+
+def _reason(text: str) -> str:
+    """Why it is none; for a name in letters of other alphabets also its form in ASCII (RFC 3490), if it has one."""
+    if not text.isascii():
+        try:
+            ascii_form = text.encode("idna").decode("ascii")
+        except UnicodeError:
+            ascii_form = ""
+        if valid(ascii_form):
+            return f"is not a host name, but {ascii_form} is its form in ASCII: write that"
+    return "is not a host name (letters, digits and -, at most 63 between dots)"
 
 
 def _given(name: str | None) -> str | None:

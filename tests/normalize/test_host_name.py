@@ -5,6 +5,7 @@ import pytest
 from ovfinit.host import Host
 from ovfinit.model import Metadata
 from ovfinit.normalize import normalize
+from ovfinit.normalize.hostname import settle
 
 
 @pytest.fixture
@@ -47,3 +48,11 @@ def test_bad_host_name(name, norm):
     assert (found.hostname, found.fqdn, fields(found), found.instance_id) == (None, None, ["hostname"], "i-1")
     found = norm(fqdn=name)
     assert (found.hostname, found.fqdn, fields(found)) == (None, None, ["fqdn"])
+
+
+def test_a_name_in_other_letters_is_told_its_form_in_ascii() -> None:
+    """Names beyond ASCII are refused, and the error has what to write in their place, if there is anything."""
+    assert settle("bücher.example", None).problems == (
+        ("hostname", "is not a host name, but xn--bcher-kva.example is its form in ASCII: write that"),
+    )
+    assert settle("a\u202eb", None).problems[0][1].startswith("is not a host name (")
