@@ -193,7 +193,7 @@ def install(root: Path, packages: Sequence[Path | str]) -> None:
     resolver.unlink(missing_ok=True)
     shutil.copy("/etc/resolv.conf", resolver)
     names = [f"/tmp/debs/{package.name}" if isinstance(package, Path) else package for package in packages]
-    _chroot(root, "apt-get", "-qy", "--no-install-recommends", "install", *names)
+    _chroot(root, "apt-get", "-qy", "--no-install-recommends", "--allow-remove-essential", "install", *names)
     _chroot(root, "apt-get", "-q", "clean")
     resolver.unlink()
     if link:

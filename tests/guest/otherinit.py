@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ETC = Path(__file__).resolve().parents[2] / "etc"
 LIMIT = 100.0
+# the hyphen takes a package away
+IN_PLACE = ("systemd-sysv-", "sysvinit-core")
 INTERFACES = b"source /etc/network/interfaces.d/*\nauto lo\niface lo inet loopback\n"
 NAME = "plain1"
 # prints what must be so once the boot is over
@@ -32,13 +34,13 @@ CUSTOMIZED = f"name: {NAME} {NAME}\nstatus: status: done\nscript: root on {NAME}
 
 def sysvinit(stage: Stage) -> None:
     """Debian with sysvinit and ifupdown."""
-    guest = stage.with_packages("sysvinit-core", "ifupdown")
+    guest = stage.with_packages(*IN_PLACE, "sysv-rc", "ifupdown")
     _play(stage, guest, "sysvinit", "update-rc.d ovfinit defaults")
 
 
 def openrc(stage: Stage) -> None:
     """Debian with OpenRC and ifupdown."""
-    guest = stage.with_packages("sysvinit-core", "openrc", "ifupdown")
+    guest = stage.with_packages(*IN_PLACE, "openrc", "ifupdown")
     enable = "rc-update add ovfinit sysinit; rc-update add ovfinit-network default"
     _play(stage, guest, "openrc", f"ln -s ovfinit /etc/init.d/ovfinit-network; {enable}")
 
