@@ -144,12 +144,31 @@ def _drives(opened: OpenPackage, items: Sequence[Item], loading: Loading) -> Ite
         controller = _controller(parents.get(item.parent or "") if item is not None else None)
         file = package.file(known.file)
         if file is None:
-            yield Drive(f"disk{number}", None, known.capacity or 0, controller)
+            yield Drive(f"disk{number}", None, _size_of_blank(opened, known), controller)
             continue
         image = _image(opened, file, number, loading)
         if known.capacity is not None and image.capacity != known.capacity:
             loading.warn(f"{file.href}: the disk has {image.capacity} bytes and not the descriptor's {known.capacity}")
         yield Drive(f"disk{number}", image, image.capacity, controller)
+
+
+def _size_of_blank(opened: OpenPackage, known: Disk) -> int:
+    """The bytes of a disk without content, as the descriptor or a property's default has them. Raises InputError."""
+    size = known.capacity
+    if known.capacity_text.startswith("${"):
+        products = [*opened.package.products, *(one for machine in opened.package.machines for one in machine.products)]
+        name = known.capacity_text[2:].rstrip("}")
+        defaults = [each.default for one in products for each in one.properties if each.name == name]
+        text = defaults[0].strip() if defaults else ""
+        size = int(text) * (units.factor(known.capacity_units) or 1) if units.number(text) else None
+    if not size or size > imagefile.LARGEST:
+        said = "of unknown size" if not size else f"of {size} bytes, more than any disk"
+        raise InputError(
+            f"disk {known.id} is to be a blank one {said}",
+            where=f"{opened.place(opened.descriptor)}:{known.line}",
+            remedy="correct its capacity in the descriptor",
+        )
+    return size
 
 
 def _controller(item: Item | None) -> str:

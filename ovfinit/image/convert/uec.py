@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from .. import deflate
@@ -24,6 +24,7 @@ _KERNELS = ("vmlinuz", "vmlinux", "-kernel")
 _RAMDISKS = ("initrd", "initramfs", "ramdisk")
 _IMAGES = (".img", ".raw", ".ext4", ".ext3", ".image")
 MOST_MEMBERS = 1000
+LONGEST = 1024 * 1024
 
 
 def load(path: str, loading: Loading) -> Appliance:
@@ -37,7 +38,10 @@ def load(path: str, loading: Loading) -> Appliance:
         name = name.removesuffix(ending)
     loading.expect("unpacking", os.path.getsize(path))
     try:
-        with open(path, "rb") as raw, tarfile.open(fileobj=_Told(raw, loading), mode="r|*") as archive:  # type: ignore[call-overload]
+        with (
+            open(path, "rb") as raw,
+            tarfile.open(fileobj=_Told(raw, loading), mode="r|*", tarinfo=_Header) as archive,  # type: ignore[call-overload]
+        ):
             for count, member in enumerate(archive):
                 if count >= MOST_MEMBERS:
                     raise InputError(f"has more than {MOST_MEMBERS} members", where=path)
@@ -45,9 +49,9 @@ def load(path: str, loading: Loading) -> Appliance:
                 if kind is None or kind in found:
                     continue
                 target = os.path.join(loading.scratch, kind)
-                content = archive.extractfile(member)
-                assert content is not None
-                _write(content, member.size, target, path)
+                if member.size > imagefile.LARGEST:
+                    raise InputError(f"says that {kind} has {member.size} bytes, more than any disk", where=path)
+                _write(archive, member, target, path)
                 found[kind] = target
                 if kind == "image":
                     name = os.path.splitext(os.path.basename(member.name))[0] or name
@@ -65,6 +69,18 @@ def load(path: str, loading: Loading) -> Appliance:
         ramdisk=found.get("ramdisk"),
         partition=is_bare(image),
     )
+
+
+class _Header(tarfile.TarInfo):
+    """A header; the texts that may stand in front of one have to be short, since they are read into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        """From its 512 bytes. Raises TarError."""
+        header = super().frombuf(buf, encoding, errors)
+        if not header.isreg() and not header.issparse() and header.size > LONGEST:
+            raise tarfile.ReadError(f"a header of {header.size} bytes, which is refused")
+        return header
 
 
 class _Told:
@@ -92,16 +108,21 @@ def _kind(member: tarfile.TarInfo) -> str | None:
     return "image" if name.endswith(_IMAGES) and "floppy" not in name else None
 
 
-def _write(content: object, size: int, target: str, where: str) -> None:
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: str, where: str) -> None:
+    """A member's data in their places; what is a hole in the archive is one in the file, however large."""
+    stream: Any = archive.fileobj
+    stream.seek(member.offset_data)
+    parts: Any = member.sparse if member.sparse is not None else [(0, member.size)]
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        os.ftruncate(descriptor, size)
-        offset = 0
-        while piece := content.read(PIECE):  # type: ignore[attr-defined]
-            write_sparse(descriptor, piece, offset)
-            offset += len(piece)
-        if offset != size:
-            raise InputError("is cut off", where=where)
+        for start, size in parts:
+            offset, end = start, start + size
+            while offset < end and (piece := stream.read(min(PIECE, end - offset))):
+                write_sparse(descriptor, piece, offset)
+                offset += len(piece)
+            if offset != end:
+                raise InputError("is cut off", where=where)
+        os.ftruncate(descriptor, member.size)
     finally:
         os.close(descriptor)
 
