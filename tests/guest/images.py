@@ -181,8 +181,8 @@ def needs(suite: str, debs: Sequence[Path]) -> Path:
     return path
 
 
-def install(root: Path, packages: Sequence[Path | str]) -> None:
-    """Install package files, or packages of the suite by name."""
+def install(root: Path, packages: Sequence[Path | str], *, only_fetch: bool = False) -> None:
+    """Install package files, or packages of the suite by name; or only fetch them, with what they need."""
     folder = root / "tmp/debs"
     folder.mkdir()
     for package in packages:
@@ -193,8 +193,10 @@ def install(root: Path, packages: Sequence[Path | str]) -> None:
     resolver.unlink(missing_ok=True)
     shutil.copy("/etc/resolv.conf", resolver)
     names = [f"/tmp/debs/{package.name}" if isinstance(package, Path) else package for package in packages]
-    _chroot(root, "apt-get", "-qy", "--no-install-recommends", "--allow-remove-essential", "install", *names)
-    _chroot(root, "apt-get", "-q", "clean")
+    words = ["-qy", "--no-install-recommends", "--allow-remove-essential", *(["--download-only"] if only_fetch else [])]
+    _chroot(root, "apt-get", *words, "install", *names)
+    if not only_fetch:
+        _chroot(root, "apt-get", "-q", "clean")
     resolver.unlink()
     if link:
         resolver.symlink_to(link)

@@ -5,6 +5,7 @@ Both keep their disk between boots, can have their power cut, and hand over the 
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import images
 from images import run
@@ -40,6 +42,8 @@ PLATFORMS: Mapping[str, Mapping[str, str]] = {
         "product_serial": "VMware-56 4d 1f 9a",
     },
 }
+# the emulator's page tables of five levels, which a kernel turns on that is booted by its own loader, lose mounts
+EMULATED = "max,-svm,-la57"
 # which SMBIOS structure and field QEMU wants for each of them
 SMBIOS = {
     "bios_vendor": (0, "vendor"),
@@ -54,7 +58,7 @@ SMBIOS = {
 class Plug:
     """What is plugged into a guest at one boot: a CD-ROM, a disk, a platform, words on the kernel command line.
 
-    `spare` is a disk that the guest may write to.
+    `spare` is a disk that the guest may write to; `options` are words on QEMU's command line.
     """
 
     def __init__(
@@ -64,8 +68,10 @@ class Plug:
         platform: str = "",
         words: Sequence[str] = (),
         spare: Path | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self.cdrom, self.disk, self.platform, self.words, self.spare = cdrom, disk, platform, tuple(words), spare
+        self.options = tuple(options)
 
 
 class Guest(ABC):
@@ -261,12 +267,19 @@ class Machine(Guest):
     nanosecond of the guest's time.
     """
 
+    format = "raw"
+
     def __init__(self, suite: str, debs: Sequence[Path], lab: Lab, folder: Path, clock: str = "threads") -> None:
         super().__init__(suite, debs, lab, folder)
         self.clock = clock
         self.late = False
-        self.disk = folder / "disk.ext4"
-        run("cp", "--sparse=always", "--reflink=auto", images.disk(suite, debs), self.disk)
+
+    @functools.cached_property
+    def disk(self) -> Path:
+        """Its own copy of the image."""
+        path = self.folder / "disk.ext4"
+        run("cp", "--sparse=always", "--reflink=auto", images.disk(self.suite, self.debs), path)
+        return path
 
     def put(self, files: Mapping[str, tuple[bytes, int]]) -> None:
         """Write into the image through a loop device."""
@@ -288,7 +301,6 @@ class Machine(Guest):
 
     def boot(self, plug: Plug) -> None:
         """Start QEMU."""
-        words = ["root=LABEL=guest", "rw", "console=ttyS0", "quiet", "panic=1", "ipv6.disable=1", *plug.words]
         kvm = os.access("/dev/kvm", os.W_OK) and not Path("/sys/module/kvm_pvm").exists()
         if self.clock == "counted":
             # neither figures nor time limits in the guest depend on the host's load
@@ -297,14 +309,12 @@ class Machine(Guest):
             speed = ["-accel", "kvm" if kvm else "tcg,thread=multi", "-smp", "2"]
         (self.folder / "port").unlink(missing_ok=True)
         command: list[object] = [
-            *("qemu-system-x86_64", "-machine", "pc", *speed, "-cpu", "host" if kvm else "max,-svm", "-m", "1024"),
+            *("qemu-system-x86_64", "-machine", "pc", *speed, "-cpu", "host" if kvm else EMULATED, "-m", "1024"),
             *("-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"),
-            *("-kernel", images.CACHE / "kernel/vmlinux"),
-            *("-initrd", images.CACHE / ("kernel/initrd-late" if self.late else "kernel/initrd")),
-            *("-append", " ".join(words)),
+            *self._boots(plug),
             # what the guest has not written is lost with it; what it has written is the host's, whose own disk is
             # neither tested nor part of what is measured
-            *("-drive", f"file={self.disk},format=raw,if=virtio,cache=unsafe"),
+            *("-drive", f"file={self.disk},format={self.format},if=virtio,cache=unsafe"),
             *("-device", "virtio-rng-pci", "-device", "virtio-serial-pci"),
             *("-chardev", f"socket,id=lab,path={self.folder}/port,server=on,wait=off"),
             *("-device", "virtserialport,chardev=lab,name=lab"),
@@ -323,7 +333,16 @@ class Machine(Guest):
             structures.setdefault(kind, []).append(f"{field}={value.replace(',', ',,')}")
         for kind, fields in structures.items():
             command += ["-smbios", f"type={kind},{','.join(fields)}"]
-        self._launch(["nsenter", f"--net=/run/netns/{self.lab.inside}", *command])
+        self._launch(["nsenter", f"--net=/run/netns/{self.lab.inside}", *command, *plug.options])
+
+    def _boots(self, plug: Plug) -> list[object]:
+        """What is booted: the lab's kernel."""
+        words = ["root=LABEL=guest", "rw", "console=ttyS0", "quiet", "panic=1", "ipv6.disable=1", *plug.words]
+        return [
+            *("-kernel", images.CACHE / "kernel/vmlinux"),
+            *("-initrd", images.CACHE / ("kernel/initrd-late" if self.late else "kernel/initrd")),
+            *("-append", " ".join(words)),
+        ]
 
     def switched_on(self) -> float:
         """The clock begins with the machine."""
@@ -353,6 +372,61 @@ class Machine(Guest):
         if self.channel is not None:
             self.channel.sendall(b"off\n")
         self._wait(120)
+
+
+class Appliance(Machine):
+    """A virtual machine that is given its disk, and boots what the first sector of that says."""
+
+    def __init__(self, disk: Path, kind: str, before: Machine) -> None:
+        super().__init__(before.suite, before.debs, before.lab, before.folder, before.clock)
+        self.disk, self.format = disk, kind
+
+    def _boots(self, plug: Plug) -> list[object]:
+        assert not plug.words, "the disk's own boot loader says what is on the command line"
+        return []
+
+
+class Domain(Machine):
+    """A virtual machine that libvirt starts, by its driver for QEMU alone: no service of it runs on this machine.
+
+    What the lab has otherwise than the domain is changed: there is no KVM, and the network is the lab's cable.
+    """
+
+    def __init__(self, path: Path, elements: str, before: Machine) -> None:
+        super().__init__(before.suite, before.debs, before.lab, before.folder, before.clock)
+        domain = ElementTree.fromstring(path.read_text())
+        domain.set("type", "qemu")
+        domain.remove(_one(domain, "cpu"))
+        domain.append(_one(ElementTree.fromstring(f"<x>{elements}</x>"), "sysinfo"))
+        devices = _one(domain, "devices")
+        adapter = _one(devices, "interface")
+        adapter.set("type", "ethernet")
+        adapter.remove(_one(adapter, "source"))
+        ElementTree.SubElement(adapter, "mac", address=MAC)
+        ElementTree.SubElement(adapter, "target", dev="cable", managed="no")
+        channel = ElementTree.SubElement(devices, "channel", type="unix")
+        ElementTree.SubElement(channel, "source", mode="bind", path=str(self.folder / "port"))
+        ElementTree.SubElement(channel, "target", type="virtio", name="lab")
+        (self.folder / "domain.xml").write_text(ElementTree.tostring(domain, encoding="unicode"))
+
+    def boot(self, plug: Plug) -> None:
+        """Start libvirt's driver, which starts QEMU; see domain.sh."""
+        assert not any(vars(plug).values()), "the domain says what it has"
+        command = ["unshare", "--mount", "sh", HERE / "domain.sh", self.folder]
+        self._launch(["nsenter", f"--net=/run/netns/{self.lab.inside}", *command])
+
+    def cut(self) -> None:
+        """The driver takes the machine with it when it is told to go, and not when it is killed."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self._wait(30)
+        super().cut()
+
+
+def _one(element: ElementTree.Element, name: str) -> ElementTree.Element:
+    found = element.find(name)
+    assert found is not None, f"no <{name}> in <{element.tag}>"
+    return found
 
 
 def place(root: Path, path: str, content: bytes, mode: int) -> None:

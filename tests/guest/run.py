@@ -30,7 +30,7 @@ import images  # noqa: E402
 import inputs  # noqa: E402
 from checks import Expect, check  # noqa: E402
 from lab import Lab  # noqa: E402
-from machines import Container, Guest, Machine, Plug  # noqa: E402
+from machines import Appliance, Container, Domain, Guest, Machine, Plug  # noqa: E402
 from scenes import CONTAINER_ONLY, CUTS, EMULATED_ONLY, SCENES  # noqa: E402
 
 if TYPE_CHECKING:
@@ -90,6 +90,18 @@ class Stage:
         """From now on the initrd has no drivers for the CD-ROM."""
         assert isinstance(self.guest, Machine)
         self.guest.late = True
+
+    def appliance(self, disk: Path, kind: str = "qcow2") -> None:
+        """From now on the guest is a machine that boots from this disk."""
+        assert isinstance(self.guest, Machine)
+        self.guest.close()
+        self.guest = Appliance(disk, kind, self.guest)
+
+    def domain(self, path: Path, elements: str) -> None:
+        """From now on the guest is a machine that libvirt starts: a domain, and elements to go into it."""
+        assert isinstance(self.guest, Machine)
+        self.guest.close()
+        self.guest = Domain(path, elements, self.guest)
 
     def with_packages(self, *names: str, mask: Sequence[str] = (), installed: bool = True) -> Container:
         """From now on the guest has these packages too, and does without some units; or has these instead of ours."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import admin
 import captured
+import circle
 import handed
 import inputs
 import live
@@ -216,9 +217,12 @@ def _instants(stage: Stage, whole: float) -> list[float]:
 
 SCENES: dict[str, Callable[[Stage], None]] = {
     name.replace("_", "-"): scene
-    for module in (sys.modules[__name__], handed, live, admin, otherinit, system, captured)
+    for module in (sys.modules[__name__], handed, live, admin, otherinit, system, captured, circle)
     for name, scene in vars(module).items()
     if inspect.isfunction(scene) and scene.__module__ == module.__name__ and not name.startswith("_")
 }
-EMULATED_ONLY = ("captured", "ovf-late", "system-duties", "renamed", "bond-vlan")
+EMULATED_ONLY = (
+    *("captured", "ovf-late", "system-duties", "renamed", "bond-vlan"),
+    *("circle", "circle-libvirt", "env-qemu", "whole-again"),
+)
 CONTAINER_ONLY = ("ifupdown", "networkmanager", "handover", "upgrade", "autopkgtest", "sysvinit", "openrc")

@@ -2,7 +2,8 @@
 # setup.sh: what building and booting guests needs, brought by apt. Root only, like the guests themselves.
 set -eu
 packages="mmdebstrap e2fsprogs zstd lz4 iproute2 dnsmasq-base genisoimage openssh-client util-linux"
-[ "${1:-}" = container ] || packages="$packages qemu-system-x86"
+[ "${1:-}" = container ] || packages="$packages qemu-system-x86 qemu-utils fdisk make
+    libvirt-daemon libvirt-daemon-driver-qemu"
 missing=
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
