@@ -102,8 +102,8 @@ def probe(
         known: what was applied last; an unchanged source is recognised without reading it again.
         seconds: how long each source may take.
     """
-    order = [plugin for plugin in found if not _needs_network(plugin)] + [
-        plugin for plugin in found if _needs_network(plugin)
+    order = [plugin for plugin in found if not plugin.needs_network] + [
+        plugin for plugin in found if plugin.needs_network
     ]
     verdicts: list[Verdict] = []
     for plugin in order:
@@ -145,10 +145,6 @@ def probe(
         if metadata is not None:
             return Probe(metadata, tuple(verdicts), reused)
     return Probe(None, tuple(verdicts))
-
-
-def _needs_network(plugin: Found) -> bool:
-    return plugin.source is not None and plugin.source.needs_network
 
 
 def _detect(source: Datasource, host: Host, *, named: bool) -> str | None:

@@ -2,6 +2,8 @@
 
 FOLDER = "/var/lib/ovfinit"
 INSTANCES = f"{FOLDER}/instances"
+# what undo is about to forget; no instance id leads to a name that starts with a dot
+UNDONE = f"{INSTANCES}/.undone"
 LINK = f"{FOLDER}/instance"
 RUN = "/run/ovfinit"
 LOG = "/var/log/ovfinit.log"

@@ -22,19 +22,56 @@ if TYPE_CHECKING:
     from .config import Config
     from .host import Host
 
-SHIPPED = ("ovf", "openstack", "ec2", "seed")
+# in the order of asking: which of them need the network
+SHIPPED = {"ovf": False, "openstack": False, "ec2": True, "seed": False}
 ENTRY_POINTS = "ovfinit.datasources"
 
 
 class Found(Record):
-    """A plugin: `origin` is its file or module, `error` why it cannot be used, `source` the thing itself."""
+    """A plugin: `origin` is its file or module, `error` why it cannot be used."""
 
     name: str
     origin: str
     kind: str
-    source: Datasource | None = None
+    made: Datasource | None = None
     error: PluginError | None = None
     warning: str | None = None
+
+    @property
+    def source(self) -> Datasource | None:
+        """The thing itself, None if it cannot be used."""
+        return self.made
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether it is asked only once a route exists."""
+        return self.source is not None and self.source.needs_network
+
+
+class Shipped(Found):
+    """One of ours, loaded when it is asked: most machines have an answer before."""
+
+    settings: Mapping[str, Any] = {}
+
+    @property
+    def source(self) -> Datasource:
+        """The thing itself; the same one each time."""
+        known: Datasource | None = self.__dict__.get("loaded")
+        if known is None:
+            module = _import_shipped(self.name)
+            known = next(
+                value()
+                for value in vars(module).values()
+                if isinstance(value, type) and issubclass(value, Datasource) and value.name == self.name
+            )
+            known.settings = self.settings
+            self.__dict__["loaded"] = known
+        return known
+
+    @property
+    def needs_network(self) -> bool:
+        """Known without loading it."""
+        return SHIPPED[self.name]
 
 
 def find(
@@ -158,14 +195,7 @@ def _check_owner(path: str, host: Host) -> None:
 
 
 def _shipped(name: str, config: Config) -> Found:
-    module = _import_shipped(name)
-    source: Datasource = next(
-        value()
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Datasource) and value.name == name
-    )
-    source.settings = config.sources.get(name, {})
-    return Found(name, f"ovfinit.datasources.{name}", "shipped", source)
+    return Shipped(name, f"ovfinit.datasources.{name}", "shipped", settings=config.sources.get(name, {}))
 
 
 def _import_shipped(name: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any, TypeVar, dataclass_transform
 
     R = TypeVar("R", bound="Record")
@@ -25,28 +26,44 @@ class Record:
     """
 
     _fields: tuple[str, ...] = ()
+    _known: frozenset[str] = frozenset()
     _defaults: dict[str, Any] = {}
 
     def __init_subclass__(cls) -> None:
         own = cls.__dict__.get("__annotations__", {})
         names = [name for name in own if not name.startswith("_") and not str(own[name]).startswith("ClassVar")]
         cls._fields = (*cls._fields, *(name for name in names if name not in cls._fields))
+        cls._known = frozenset(cls._fields)
         cls._defaults = {**cls._defaults, **{name: cls.__dict__[name] for name in names if name in cls.__dict__}}
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        if len(values) > len(self._fields):
-            raise TypeError(f"{type(self).__name__} takes {len(self._fields)} values, not {len(values)}")
-        given = dict(zip(self._fields, values))
-        for name, value in named.items():
-            if name not in self._fields:
-                raise TypeError(f"{type(self).__name__} has no field {name!r}; it has {', '.join(self._fields)}")
-            if name in given:
-                raise TypeError(f"{type(self).__name__}: {name} is given twice")
-            given[name] = value
-        for name in self._fields:
-            if name not in given and name not in self._defaults:
-                raise TypeError(f"{type(self).__name__} needs {name}")
-            object.__setattr__(self, name, given[name] if name in given else self._defaults[name])
+        given = {**self._defaults, **dict(zip(self._fields, values)), **named}
+        if given.keys() != self._known or (values and self._doubled(values, named) is not None):
+            raise TypeError(self._misfit(values, named))
+        # past our own __setattr__
+        self.__dict__.update(given)
+
+    @classmethod
+    def _doubled(cls, values: tuple[Any, ...], named: Mapping[str, Any]) -> str | None:
+        """The first name that has two values; empty if there is one value too many."""
+        if len(values) > len(cls._fields):
+            return ""
+        return next((name for name in cls._fields[: len(values)] if name in named), None)
+
+    @classmethod
+    def _misfit(cls, values: tuple[Any, ...], named: Mapping[str, Any]) -> str:
+        """Why these values make no record."""
+        fields = cls._fields
+        if len(values) > len(fields):
+            return f"{cls.__name__} takes {len(fields)} values, not {len(values)}"
+        for name in named:
+            if name not in fields:
+                return f"{cls.__name__} has no field {name!r}; it has {', '.join(fields)}"
+        twice = cls._doubled(values, named)
+        if twice is not None:
+            return f"{cls.__name__}: {twice} is given twice"
+        given = {*fields[: len(values)], *named, *cls._defaults}
+        return f"{cls.__name__} needs {next(name for name in fields if name not in given)}"
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable: make another with with_()")

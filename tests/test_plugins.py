@@ -328,3 +328,14 @@ def test_line_breaks_inside_of_texts(tree: Path, ovfinit: Program) -> None:
     )
     program.chmod(0o755)
     assert ovfinit("show", "--root", tree, "--json").json["user_data"]["size"] == len("#!/bin/sh\necho hi\n")
+
+
+def test_what_is_known_of_shipped_sources_without_loading_them() -> None:
+    """The table of the shipped sources says what their classes say."""
+    from ovfinit.config import Config
+    from ovfinit.host import Host
+    from ovfinit.plugins import SHIPPED, find
+
+    found = [plugin for plugin in find(Host("/nowhere"), Config()) if plugin.name in SHIPPED]
+    assert {plugin.name: plugin.source.needs_network for plugin in found if plugin.source} == SHIPPED
+    assert {plugin.name: plugin.needs_network for plugin in found} == SHIPPED

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 AUTO, NETWORKD, NETPLAN, IFUPDOWN, NETWORKMANAGER = "auto", "networkd", "netplan", "ifupdown", "networkmanager"
 OWN_DOCUMENT = "/etc/netplan/50-ovfinit.yaml"
-_UNITS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+_ENABLED = "/etc/systemd/system"
+_UNITS = (_ENABLED, "/usr/lib/systemd/system", "/lib/systemd/system")
 # Ubuntu ships this one; a file of the same name elsewhere takes its place
 _UNMANAGED = "NetworkManager/conf.d/10-globally-managed-devices.conf"
 
@@ -119,13 +120,14 @@ def enabled(host: Host, unit: str) -> bool:
     name = f"{unit}.service"
     if _other_init(host):
         return False
-    wanted = any(
-        name in host.listing(f"{folder}/{target}")
-        for folder in _UNITS
-        for target in host.listing(folder)
-        if target.endswith((".wants", ".requires"))
-    )
-    return wanted and not _masked(host, unit)
+    for folder in _UNITS:
+        # what is wanted by default is wanted beside the unit itself
+        if folder != _ENABLED and not host.exists(f"{folder}/{name}"):
+            continue
+        for target in host.listing(folder):
+            if target.endswith((".wants", ".requires")) and name in host.listing(f"{folder}/{target}"):
+                return not _masked(host, unit)
+    return False
 
 
 def _ifup(host: Host) -> bool:

@@ -218,8 +218,6 @@ class _Work:
         self._joined = bool(texts)
 
     def _take_network(self, names: Names, values: Mapping[str, str | Secret], host: Host) -> None:
-        from ..network.properties import from_properties
-
         for name in names.find("network", self._table)[:1]:
             try:
                 self._fields["network"] = _network(_text(values[name]), name)
@@ -229,6 +227,8 @@ class _Work:
             else:
                 self._use("network", name)
                 return
+        from ..network.properties import from_properties
+
         outcome = from_properties(
             names,
             self._table,

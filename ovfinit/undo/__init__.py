@@ -9,7 +9,7 @@ import os
 
 from ..errors import OvfinitError, StateError
 from ..journal import Journal
-from ..paths import INSTANCES, RUN
+from ..paths import INSTANCES, RUN, UNDONE
 from .undone import Undone, remove_empty
 
 TYPE_CHECKING = False
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from ..state import State
 
 __all__ = ["Undone", "finish", "undo"]
-# no instance id leads to a name that starts with a dot
 TOOL_SECONDS = 60.0
-UNDONE = f"{INSTANCES}/.undone"
 # kind of change → the module of this package that knows it, its `UNDO`; all others are files
 _ROOMS = {
     **dict.fromkeys(("user", "group", "password", "keys"), "accounts"),
