@@ -24,6 +24,7 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def read(host: Host, account: Account) -> str | None:
     """The text of the file; None if the home, the folder or the file is not there. Raises ChangeError for a link."""
+    host.note(f"{account.home}/{FOLDER}", f"{account.home}/{FOLDER}/{FILE}")
     home = _open(host.real(account.home), None, account.home)
     if home is None:
         return None

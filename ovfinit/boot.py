@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, sleep
 
 from . import chain, config, plugins, status
-from .changes import FINAL, NETWORK, STAGES
 from .deadline import Deadline
 from .errors import SourceAbsent, StateError
 from .host import Host
-from .plan import make_plan
 from .record import Record
 from .spans import STAGE, WAIT, Spans
+from .stages import FINAL, NETWORK, STAGES
 from .state import State
-from .userdata import collect, withheld
+from .witness import TICK_SECONDS, Witness, unchanged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from .config import Config
     from .errors import OvfinitError
+    from .execution import Outcome
     from .model import Metadata
     from .plan import Plan
     from .userdata import UserData
@@ -49,7 +49,10 @@ class Boot:
         self.patience = BOOT_SECONDS if lenient else COMMAND_SECONDS
         self.host = Host(root)
         self.state = State(self.host)
-        with self.spans.measure("configuration"):
+        self.witness = Witness(self.host)
+        # by itself it may be spared the plan, see `attest`
+        self.spared = False
+        with self.spans.measure("configuration"), self.witness:
             self.config: Config = config.load(self.host, config_file, lenient=lenient)
         if self.config.sources:
             strange = plugins.strangers(self.host, self.config)
@@ -91,6 +94,8 @@ class Boot:
 
     def plan(self, metadata: Metadata) -> Plan:
         """What applying this metadata would change."""
+        from .plan import make_plan
+
         # what a person asks for is tried again, what a boot does by itself is not
         return make_plan(metadata, self.config, self.host, self.state, self.handed(metadata), insist=not self.lenient)
 
@@ -98,6 +103,8 @@ class Boot:
         """What the user and the vendor handed over, sorted out; includes are fetched if there is a network."""
         if self._sorted is not None and self._sorted[:2] == (metadata, self.online):
             return self._sorted[2]
+        from .userdata import collect, withheld
+
         assert metadata.instance_id is not None
         instance_id, deadline = metadata.instance_id, Deadline(INCLUDE_SECONDS)
 
@@ -152,6 +159,10 @@ class Boot:
         with self.spans.measure("lock", WAIT):
             self.state.lock(Deadline(LOCK_SECONDS))
         started = monotonic()
+        if self.lenient and not again and metadata == self.known:
+            told = unchanged(self.host, self.state, metadata.instance_id or "")
+            if told is not None:
+                return self._spare(metadata, found, told, stages, started)
         with self.spans.measure("plan"):
             plan = self.plan(metadata)
         from .execution import execute
@@ -166,13 +177,7 @@ class Boot:
             running=self._running,
             confirm=confirm,
         )
-        failures = {str(error) for outcome in outcomes for error in outcome.errors}
-        warnings = [problem.text for problem in metadata.problems if problem.text not in failures]
-        shown = {finding.where for finding in plan.handed.broken.values()}
-        warnings += [finding.note for finding in plan.handed.findings if finding.where not in shown]
-        warnings += [f"{url}: the include waits for the network" for url in plan.handed.wanting]
-        warnings += [f"{verdict.name}: {verdict.warning}" for verdict in found.verdicts if verdict.warning]
-        warnings += [str(error) for error in self.config.errors]
+        warnings = [*_warnings(plan, outcomes), *self._doubts(found)]
         left = {step.change.stage for step in plan.steps() if step.due and step.change.stage not in stages}
         if plan.handed.wanting and NETWORK not in stages:
             # nobody knows yet what else is to be done
@@ -185,16 +190,15 @@ class Boot:
             stages,
             status=status.RUNNING if left else None,
             warnings=warnings,
-            findings=[finding.as_dict() for finding in plan.handed.findings],
+            findings=_noted(plan),
             spans=self._take_spans(stages, started),
         )
         self._complete(known, again=again)
-        lines = [f"source: {metadata.datasource} {metadata.location or ''} instance {metadata.instance_id}"]
+        lines = []
         for outcome in outcomes:
             lines += [f"{outcome.handler}: changed {target}" for target in outcome.changed]
             lines += [f"{outcome.handler}: failed: {error}" for error in outcome.errors]
-        lines += [f"warning: {warning}" for warning in known["warnings"]]
-        self._publish(known, metadata, lines)
+        self._publish(known, metadata, _log(metadata, known, lines))
         return Report(
             metadata,
             known,
@@ -205,6 +209,44 @@ class Boot:
             tuple(error for outcome in outcomes for error in outcome.errors),
             plan.handed.config,
         )
+
+    def attest(self, metadata: Metadata) -> None:
+        """When all is done: if a plan now finds nothing to do, remember what it looked at, see witness.py.
+
+        Raises StateError.
+        """
+        # what this run has just written is then older than the look at it
+        sleep(TICK_SECONDS)
+        with self.witness:
+            plan = self.plan(metadata)
+        duties, handed = plan.duties, plan.handed
+        whole = not handed.wanting and not handed.fetched and not any(duty.error for duty in duties)
+        if not whole or any(step.due or step.error for step in plan.steps()):
+            return
+        from .execution import execute
+
+        outcomes = execute(plan, self.host, self.state)
+        told = status.summarize(metadata, (), outcomes, (), warnings=_warnings(plan, outcomes), findings=_noted(plan))
+        kept = {name: told[name] for name in ("handlers", "scripts", "warnings", "findings")}
+        self.witness.keep(self.state, metadata.instance_id or "", kept)
+
+    def _spare(
+        self, metadata: Metadata, found: chain.Probe, told: Mapping[str, Any], stages: Sequence[str], started: float
+    ) -> Report:
+        """Nothing that the last plan looked at has changed, so all of it is as it was."""
+        self.spared = True
+        warnings = [*told["warnings"], *self._doubts(found)]
+        spans = self._take_spans(stages, started)
+        known = status.summarize(metadata, found.records(), (), stages, warnings=warnings, spans=spans)
+        known |= {"unchanged": True, **{name: told[name] for name in ("handlers", "scripts", "findings")}}
+        self._complete(known, again=False)
+        self._publish(known, metadata, _log(metadata, known, ["nothing that the last plan looked at has changed"]))
+        return Report(metadata, known, more=False)
+
+    def _doubts(self, found: chain.Probe) -> list[str]:
+        """What is not as it should be, whatever the plan says."""
+        warned = [f"{verdict.name}: {verdict.warning}" for verdict in found.verdicts if verdict.warning]
+        return [*warned, *(str(error) for error in self.config.errors)]
 
     def _running(self, script: str) -> None:
         """Tell whoever asks which script it is that takes so long."""
@@ -286,3 +328,23 @@ class Report(Record):
     changed: Sequence[str] = ()
     failed: Sequence[OvfinitError] = ()
     asked: Mapping[str, Any] = {}
+
+
+def _noted(plan: Plan) -> list[dict[str, Any]]:
+    return [finding.as_dict() for finding in plan.handed.findings]
+
+
+def _warnings(plan: Plan, outcomes: Sequence[Outcome]) -> list[str]:
+    """What the plan had to leave out, apart from what is told as an error; the duties' own are the outcomes'."""
+    failures = {str(error) for outcome in outcomes for error in outcome.errors}
+    shown = {finding.where for finding in plan.handed.broken.values()}
+    return [
+        *(problem.text for problem in plan.metadata.problems if problem.text not in failures),
+        *(finding.note for finding in plan.handed.findings if finding.where not in shown),
+        *(f"{url}: the include waits for the network" for url in plan.handed.wanting),
+    ]
+
+
+def _log(metadata: Metadata, known: Mapping[str, Any], lines: Sequence[str]) -> list[str]:
+    source = f"source: {metadata.datasource} {metadata.location or ''} instance {metadata.instance_id}"
+    return [source, *lines, *(f"warning: {warning}" for warning in known["warnings"])]

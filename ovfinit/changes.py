@@ -7,6 +7,9 @@ paths of the tree (`/etc/hostname`), whatever `--root` says.
 from __future__ import annotations
 
 from .record import Record
+from .stages import FINAL as FINAL
+from .stages import LOCAL as LOCAL
+from .stages import NETWORK as NETWORK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +17,6 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from .model import Secret
-
-LOCAL, NETWORK, FINAL = STAGES = ("local", "network", "final")
 
 
 class LeaveAlone(Exception):

@@ -14,10 +14,10 @@ import sys
 from . import status
 from .boot import Boot
 from .chain import NOT_ASKED, UNREACHABLE
-from .changes import FINAL, LOCAL, NETWORK
 from .deadline import Deadline
 from .errors import OvfinitError, SourceAbsent, StateError
 from .spans import WAIT
+from .stages import FINAL, LOCAL, NETWORK
 from .standby import switched_off
 from .system.gates import Gates
 from .system.systemd import APPLIED, ERROR, FAILED, INFO, NO_SOURCE, READY, WARNING, journal, notify
@@ -109,6 +109,7 @@ class Daemon:
         if self.gates is not None:
             self.gates.open_all()
         self._closing()
+        self._attest()
         return self.code
 
     def _settle(self) -> None:
@@ -208,6 +209,15 @@ class Daemon:
         )
         self.wanting = bool(report.wanting)
         return report.left
+
+    def _attest(self) -> None:
+        """Spare the next boot the plan, if there is nothing left to plan."""
+        if self.found is None or self.found.metadata is None or self.code or self.agent.spared:
+            return
+        try:
+            self.agent.attest(self.found.metadata)
+        except StateError as error:
+            journal(str(error), FAILED, WARNING, code=error.code)
 
     def _nothing(self, found: Probe) -> None:
         """No source answered. The machine stays as it was, and everybody can read why."""

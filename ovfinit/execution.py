@@ -7,12 +7,14 @@ from time import monotonic
 from . import marks
 from .apply import finish as finish_programs
 from .apply import perform
-from .changes import STAGES, Run
+from .changes import Run
 from .digest import sha256
 from .errors import ChangeError, NetworkLost, OvfinitError, ScriptFailed, StateError, fault
 from .journal import Journal, own_missing
 from .ledger import expected, settled
+from .paths import UNDONE
 from .record import Record
+from .stages import STAGES
 from .state import DamagedStateError
 
 TYPE_CHECKING = False
@@ -163,9 +165,10 @@ class _Execution:
                 return
         except DamagedStateError:
             pass  # what was read now takes its place
-        from .undo import finish
+        if self.host.exists(UNDONE):
+            from .undo import finish
 
-        finish(self.host, self.state)
+            finish(self.host, self.state)
         own, previous = own_missing(self.host), self.state.linked()
         try:
             self.state.make_folder(self.state.folder(self.instance_id))

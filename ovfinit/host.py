@@ -14,7 +14,7 @@ from .tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from .deadline import Deadline
@@ -46,16 +46,38 @@ class Group(Record):
 
 
 class Interface(Record):
-    """One network interface that has hardware (or a hypervisor) behind it.
-
-    `mac` is lower case with colons; `driver` as in sysfs; `addresses` are IPv4 and IPv6 without prefix length.
+    """One network interface that has hardware (or a hypervisor) behind it: `mac` is lower case with colons, `driver`
+    as in sysfs. What changes from moment to moment is read when it is asked for.
     """
 
     name: str
     mac: str
     driver: str | None = None
-    up: bool = False
-    addresses: tuple[str, ...] = ()
+    root: str = "/"
+
+    @property
+    def up(self) -> bool:
+        """True if the kernel says that it carries traffic (operstate)."""
+        return (Tree(self.root).text(f"/sys/class/net/{self.name}/operstate") or "").strip() == "up"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its IPv4 and IPv6 addresses on the running machine, without prefix length."""
+        if self.root != "/":
+            return ()
+        import netifaces
+
+        try:
+            known = netifaces.ifaddresses(self.name)
+        except ValueError:
+            # it went away since it was listed
+            return ()
+        return tuple(
+            address["addr"].partition("%")[0]
+            for family in (netifaces.AF_INET, netifaces.AF_INET6)
+            for address in known.get(family, ())
+            if "addr" in address
+        )
 
 
 class BlockDevice(Record):
@@ -103,30 +125,28 @@ class Host(Tree):
     @property
     def os_release(self) -> Mapping[str, str]:
         """os-release(5) as a mapping."""
+        self.note("/etc/os-release", "/usr/lib/os-release")
         if "os_release" not in self._facts:
             text = self._fact("/etc/os-release") or self._fact("/usr/lib/os-release") or ""
             pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
             self._facts["os_release"] = {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
         return self._facts["os_release"]  # type: ignore[return-value]
 
-    def accounts(self) -> dict[str, Account]:
+    def accounts(self) -> Mapping[str, Account]:
         """passwd(5) of the tree by name, read anew each time; malformed lines are left out."""
-        found: dict[str, Account] = {}
-        for line in (self.text("/etc/passwd") or "").splitlines():
-            part = line.split(":")
-            if len(part) == 7 and part[2].isdecimal() and part[3].isdecimal():
-                found.setdefault(part[0], Account(part[0], int(part[2]), int(part[3]), part[5], part[6]))
-        return found
+        return self._table("/etc/passwd", _accounts)  # type: ignore[return-value]
 
-    def groups(self) -> dict[str, Group]:
+    def groups(self) -> Mapping[str, Group]:
         """group(5) of the tree by name, read anew each time; malformed lines are left out."""
-        found: dict[str, Group] = {}
-        for line in (self.text("/etc/group") or "").splitlines():
-            part = line.split(":")
-            if len(part) == 4 and part[2].isdecimal():
-                members = tuple(name for name in part[3].split(",") if name)
-                found.setdefault(part[0], Group(part[0], int(part[2]), members))
-        return found
+        return self._table("/etc/group", _groups)  # type: ignore[return-value]
+
+    def _table(self, path: str, parse: Callable[[str], object]) -> object:
+        """What a file says, parsed anew when it says something else than the last time."""
+        text = self.text(path) or ""
+        known: Any = self._facts.get(path)
+        if known is None or known[0] != text:
+            known = self._facts[path] = (text, parse(text))
+        return known[1]
 
     def interfaces(self) -> Sequence[Interface]:
         """Physical and paravirtual interfaces, sorted by name; loopback, bridges, bonds and the like are left out."""
@@ -136,27 +156,10 @@ class Host(Tree):
             mac = (self._fact(f"{base}/address") or "").strip().lower()
             if not mac or not self.exists(f"{base}/device"):
                 continue
-            driver = os.path.basename(self.real(f"{base}/device/driver"))
-            up = (self._fact(f"{base}/operstate") or "").strip() == "up"
-            found.append(Interface(name, mac, driver if driver != "driver" else None, up, self._addresses(name)))
+            # a link, which `real` follows only in a tree
+            driver = os.path.basename(os.path.realpath(self.real(f"{base}/device/driver")))
+            found.append(Interface(name, mac, driver if driver != "driver" else None, self.root))
         return found
-
-    def _addresses(self, name: str) -> tuple[str, ...]:
-        if not self.live:
-            return ()
-        import netifaces
-
-        try:
-            known = netifaces.ifaddresses(name)
-        except ValueError:
-            # it went away since it was listed
-            return ()
-        return tuple(
-            address["addr"].partition("%")[0]
-            for family in (netifaces.AF_INET, netifaces.AF_INET6)
-            for address in known.get(family, ())
-            if "addr" in address
-        )
 
     def block_devices(self) -> Sequence[BlockDevice]:
         """All disks, partitions and drives that have a medium in them, optical ones first, then by name."""
@@ -211,6 +214,7 @@ class Host(Tree):
         folders = [*os.environ.get("PATH", "").split(":"), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]
         for folder in folders:
             candidate = os.path.join(folder, name)
+            self.note(candidate)
             if folder and os.path.isfile(candidate) and os.access(candidate, os.X_OK):
                 return candidate
         return None
@@ -223,6 +227,25 @@ class Host(Tree):
         from .process import run
 
         return run(command, deadline, limit=OUTPUT_LIMIT)
+
+
+def _accounts(text: str) -> dict[str, Account]:
+    found: dict[str, Account] = {}
+    for line in text.splitlines():
+        part = line.split(":")
+        if len(part) == 7 and part[2].isdecimal() and part[3].isdecimal():
+            found.setdefault(part[0], Account(part[0], int(part[2]), int(part[3]), part[5], part[6]))
+    return found
+
+
+def _groups(text: str) -> dict[str, Group]:
+    found: dict[str, Group] = {}
+    for line in text.splitlines():
+        part = line.split(":")
+        if len(part) == 4 and part[2].isdecimal():
+            members = tuple(name for name in part[3].split(",") if name)
+            found.setdefault(part[0], Group(part[0], int(part[2]), members))
+    return found
 
 
 def _words(line: str) -> list[tuple[str, str]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from . import marks
-from .changes import STAGES, Change, LeaveAlone
+from .changes import Change, LeaveAlone
 from .compare import compare
 from .duties import ALWAYS, EARLY, ENDING, FIELDS, KEYS, ORDER, PROPERTIES, SHARED
 from .errors import ChangeError, OvfinitError, fault
 from .ledger import leftover
 from .model import Problem
 from .record import Record
+from .stages import STAGES
 from .state import Past, State
 from .userdata import NOTHING, UserData
 

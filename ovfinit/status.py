@@ -98,6 +98,7 @@ def summarize(
     return {
         "version": VERSION,
         "status": status or (FAILED if problems else WARNED if notes else DONE),
+        "unchanged": False,
         "stages": list(stages),
         "datasource": metadata.datasource if metadata else None,
         "location": metadata.location if metadata else None,

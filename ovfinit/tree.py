@@ -23,11 +23,18 @@ class Tree:
 
     def __init__(self, root: str = "/") -> None:
         self.root = os.path.abspath(root)
+        # the paths that are looked at, as long as a witness keeps account; of a folder's listing with a final slash
+        self.looked: set[str] | None = None
 
     @property
     def live(self) -> bool:
         """True when the tree is the running machine's own."""
         return self.root == "/"
+
+    def note(self, *paths: str) -> None:
+        """Tell the witness, if there is one, what is looked at; for looks that do not come through `real`."""
+        if self.looked is not None:
+            self.looked.update(paths)
 
     def real(self, path: str, *, follow: bool = True) -> str:
         """Where `path` of the tree lies for the operating system.
@@ -35,6 +42,7 @@ class Tree:
         Links on the way are followed inside the tree; the last component only with `follow`. What does not exist is
         kept as written. Raises InputError for a loop of links.
         """
+        self.note(path)
         if self.root == "/" and follow:
             return os.path.abspath(path)
         todo = [part for part in path.split("/") if part][::-1]
@@ -114,6 +122,7 @@ class Tree:
 
     def listing(self, path: str) -> list[str]:
         """Sorted names in a folder; empty where there is none."""
+        self.note(path.rstrip("/") + "/")
         try:
             return sorted(os.listdir(self.real(path)))
         except OSError:

@@ -12,9 +12,9 @@ import socket
 from time import monotonic
 
 from .boot import Boot
-from .changes import LOCAL, NETWORK
 from .duties import ORDER
 from .errors import OvfinitError
+from .stages import LOCAL, NETWORK
 from .system.systemd import APPLIED, FAILED, INFO, WARNING, journal, notify
 
 TYPE_CHECKING = False

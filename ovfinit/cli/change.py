@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from ..boot import LOCK_SECONDS, Boot
-from ..changes import FINAL, STAGES
 from ..deadline import Deadline
 from ..errors import UsageError
+from ..stages import FINAL, STAGES
 from .argument import seconds
 from .output import RESULTS, Output
 

@@ -75,6 +75,8 @@ def _show(known: dict[str, Any], output: Output) -> None:
     if known.get("datasource"):
         place = f"{known['datasource']}:{known['location']}" if known.get("location") else known["datasource"]
         output.say(f"source: {place}\ninstance: {known['instance_id']}")
+    if known.get("unchanged"):
+        output.say("nothing has changed since the boot before")
     longest = max(map(len, known.get("handlers", {})), default=0)
     for name, entry in known.get("handlers", {}).items():
         output.say(f"  {name:<{longest}} {RESULTS.get(entry['result'], entry['result'])}")

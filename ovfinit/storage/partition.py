@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SECTOR = 512
 BLOCKS = "/sys/class/block"
+MOUNTS = "/proc/self/mountinfo"
 
 
 class Mount(Record):
@@ -44,7 +45,8 @@ class Partition(Record):
 def mount_at(host: Host, point: str) -> Mount | None:
     """What is mounted at a mount point, the last one if there are several; None if it is none."""
     found = None
-    for line in (host.text("/proc/self/mountinfo") or "").splitlines():
+    host.note(f"{MOUNTS}#{point}")
+    for line in (host.text(MOUNTS) or "").splitlines():
         fields = line.split(" ")
         if len(fields) < 10 or "-" not in fields[6:] or _plain(fields[4]) != point:
             continue

@@ -25,6 +25,7 @@ class Expect:
     datasource in the status, None if none answered. `login`: whether the person's key lets them in. `usable`: whether
     `status` must call the machine usable; None does not ask. `agent`: whether ovfinit.service ran at all. `stays`:
     whether the daemon is still there after the boot. `listed`: how often the key must stand in authorized_keys.
+    `unchanged`: whether the boot found nothing changed, and was spared its plan.
     `opened`: how many seconds after the local stage logins must be let in at the latest, by the units' own time stamps.
     """
 
@@ -42,10 +43,11 @@ class Expect:
         stays: bool = False,
         listed: int = 1,
         opened: float | None = None,
+        unchanged: bool = False,
     ) -> None:
         self.name, self.address, self.keys, self.runs = name, address, keys, runs
         self.source, self.login, self.usable, self.agent, self.stays = source, login, usable, agent, stays
-        self.listed, self.opened = listed, opened
+        self.listed, self.opened, self.unchanged = listed, opened, unchanged
 
 
 def check(
@@ -57,6 +59,8 @@ def check(
     if expect.agent:
         if expect.usable is not None and (status.get("status") in USABLE) != expect.usable:
             wrong.append(f"status is {status.get('status')!r}: {status.get('errors')} {status.get('warnings')}")
+        if expect.unchanged and not status.get("unchanged"):
+            wrong.append("nothing has changed, and it was planned again")
         if expect.source and status.get("datasource") != expect.source:
             wrong.append(f"status names datasource {status.get('datasource')!r}, not {expect.source!r}")
     keys = report["users"].get(USER)

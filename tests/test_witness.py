@@ -1,0 +1,169 @@
+"""A boot that finds its plan's witness unchanged makes no plan; anything that a plan would notice is noticed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scratch import OTHER_KEY, Result, differences, snapshot
+
+Program = Callable[..., Result]
+Seed = Callable[..., str]
+# the log tells the time, the state how a boot was spared
+VOLATILE = ("var/log/ovfinit.log", "run", "var/lib/ovfinit")
+
+
+@pytest.fixture
+def settled(tree: Path, ovfinit: Program, seed: Seed) -> Callable[..., dict[str, Any]]:
+    """A tree whose first boot is over; gives what boots it once more and hands out the status."""
+
+    def boot(where: Path = tree) -> dict[str, Any]:
+        # as after a reboot
+        shutil.rmtree(where / "run/ovfinit", ignore_errors=True)
+        ovfinit("daemon", "--root", where, "--from", source)
+        return dict(json.loads((where / "run/ovfinit/status.json").read_text()))
+
+    source = seed(user_data=None)
+    # files that were there before the boot began are no newer than what looks at them
+    for path in tree.rglob("*"):
+        os.utime(path, (1000, 1000), follow_symlinks=False)
+    assert boot()["unchanged"] is False
+    return boot
+
+
+def test_second_boot_is_spared(settled: Callable[..., dict[str, Any]], tree: Path) -> None:
+    """On the second and third boot nothing is planned and nothing written, and the status tells of every duty."""
+    before = _lasting(tree)
+    for _ in range(2):
+        status = settled()
+        assert status["unchanged"] is True
+        assert status["status"] == "done"
+        assert {entry["result"] for entry in status["handlers"].values()} == {"nothing"}
+        assert {"hostname", "network", "ssh_keys", "users"} <= set(status["handlers"])
+    assert differences(_lasting(tree), before) == ""
+
+
+def _remove(name: str) -> Callable[[Path], None]:
+    return lambda tree: (tree / name).unlink()
+
+
+def _append(name: str, text: str) -> Callable[[Path], None]:
+    def change(tree: Path) -> None:
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(text)
+
+    return change
+
+
+def _enable(unit: str) -> Callable[[Path], None]:
+    def change(tree: Path) -> None:
+        wants = tree / "etc/systemd/system/multi-user.target.wants"
+        wants.mkdir(parents=True, exist_ok=True)
+        (wants / unit).symlink_to(f"/usr/lib/systemd/system/{unit}")
+
+    return change
+
+
+def _restamped(tree: Path) -> None:
+    """Other content of the same size, with the times of before."""
+    path = tree / "etc/hostname"
+    old = path.stat()
+    path.write_text("x" * (old.st_size - 1) + "\n")
+    os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))
+
+
+def _linked(tree: Path) -> None:
+    (tree / "etc/hosts").rename(tree / "etc/hosts.real")
+    (tree / "etc/hosts").symlink_to("hosts.real")
+
+
+CHANGES: dict[str, Callable[[Path], None]] = {
+    "a file of ours is gone": _remove("etc/hostname"),
+    "a network file of ours is gone": _remove("etc/systemd/network/10-ovfinit-eth0.network"),
+    "somebody wrote into a file of ours": _append("etc/hostname", "mine\n"),
+    "other content with the old times": _restamped,
+    "a key was added by hand": _append("root/.ssh/authorized_keys", f"{OTHER_KEY}\n"),
+    "the keys are gone": _remove("root/.ssh/authorized_keys"),
+    "a host key is gone": _remove("etc/ssh/ssh_host_ed25519_key"),
+    "another mode": lambda tree: (tree / "etc/hosts").chmod(0o600),
+    "another owner": lambda tree: os.chown(tree / "etc/hosts", 7, 7),
+    "the hosts lost our block": lambda tree: (tree / "etc/hosts").write_text("127.0.0.1 localhost\n"),
+    "another account": _append("etc/passwd", "eve:x:1234:1234::/home/eve:/bin/sh\n"),
+    "another renderer is enabled": _enable("NetworkManager.service"),
+    "a drop-in of the admin's": _append("etc/ovfinit/ovfinit.yaml.d/50-mine.yaml", "ssh: {disable_root: false}\n"),
+    "the settings": _append("etc/ovfinit/ovfinit.yaml", "hostname: {manage_etc_hosts: false}\n"),
+    "the kernel command line": _append("proc/cmdline", "quiet\n"),
+    "a file became a link": _linked,
+    "our state": _append("var/lib/ovfinit/instances/i-1/applied.json", " "),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.skipif(os.geteuid() != 0, reason="accounts are root's to make, so that nothing is ever settled")
+def test_whatever_changed_is_noticed(
+    what: str, settled: Callable[..., dict[str, Any]], tree: Path, tmp_path: Path
+) -> None:
+    """After a change a boot plans, and leaves the very tree that one leaves which never had a witness."""
+    CHANGES[what](tree)
+    other = tmp_path / "other"
+    shutil.copytree(tree, other, symlinks=True)
+    for path in tree.rglob("*"):
+        status = path.lstat()
+        os.chown(other / path.relative_to(tree), status.st_uid, status.st_gid, follow_symlinks=False)
+        if not path.is_symlink():
+            os.chmod(other / path.relative_to(tree), status.st_mode & 0o7777)
+    for witness in other.glob("var/lib/ovfinit/instances/*/witness.json"):
+        witness.unlink()
+    mine, theirs = settled(), settled(other)
+    assert mine["unchanged"] is False
+    assert theirs["unchanged"] is False
+    assert differences(_lasting(tree), _lasting(other)) == ""
+    assert [mine["status"], mine["warnings"]] == [theirs["status"], theirs["warnings"]]
+    told = [{name: entry["result"] for name, entry in one["handlers"].items()} for one in (mine, theirs)]
+    assert told[0] == told[1]
+
+
+def test_damaged_witness_is_no_witness(settled: Callable[..., dict[str, Any]], tree: Path) -> None:
+    """Whatever stands in place of a witness, the machine is planned as if there were none, and gets a new one."""
+    witness = next(tree.glob("var/lib/ovfinit/instances/*/witness.json"))
+    halves = (b'{"version": 1}', b'{"version": 1, "circumstances": [], "seen": 7}')
+    for content in (b"", b"{}", b"[]", *halves, b"\xff" * 99):
+        witness.write_bytes(content)
+        assert settled()["unchanged"] is False
+        assert settled()["unchanged"] is True
+
+
+def test_witness_holds_no_secret(settled: Callable[..., dict[str, Any]], tree: Path) -> None:
+    """A witness is for root alone, and knows paths, sizes and times, but no content."""
+    del settled
+    witness = next(tree.glob("var/lib/ovfinit/instances/*/witness.json"))
+    assert witness.stat().st_mode & 0o777 == 0o600
+    assert "ssh-ed25519" not in witness.read_text()
+
+
+def test_new_instance_is_not_spared(
+    settled: Callable[..., dict[str, Any]], tree: Path, ovfinit: Program, seed: Seed
+) -> None:
+    """Another instance is customized from the start, whatever the witness of the former one says."""
+    del settled
+    keys = (tree / "etc/ssh/ssh_host_ed25519_key").read_bytes()
+    ovfinit("daemon", "--root", tree, "--from", seed("clone", instance_id="i-2", user_data=None))
+    assert json.loads((tree / "run/ovfinit/status.json").read_text())["unchanged"] is False
+    assert (tree / "etc/ssh/ssh_host_ed25519_key").read_bytes() != keys
+
+
+def _lasting(tree: Path) -> dict[str, Any]:
+    """The tree without what each boot writes anew, and without key pairs, which are random."""
+    found = snapshot(tree, times="none")
+    return {
+        path: facts
+        for path, facts in found.items()
+        if not path.startswith(VOLATILE) and "ssh_host_" not in path and path != "."
+    }
