@@ -158,17 +158,19 @@ def test_tarballs_that_are_traps_are_refused(name: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["trap.tar.gz"]
 
 
+# between us and the program: what is started by a large process is said to have been as large itself
+WEIGH = """import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+raise SystemExit(code)
+"""
+
+
 def measured(*words: str | Path) -> tuple[int, str, int]:
     """Exit code, what is complained of, and the most bytes of memory of one run."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "ovfinit", *map(str, words)], stderr=subprocess.PIPE, env=environment(), cwd=REPO
-    )
-    assert child.stderr is not None
-    err = child.stderr.read().decode()
-    child.stderr.close()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, err, usage.ru_maxrss * 1024
+    command = [sys.executable, "-c", WEIGH, sys.executable, "-m", "ovfinit", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), cwd=REPO)
+    return done.returncode, done.stderr, int(done.stdout.splitlines()[-1]) * 1024
 
 
 def test_holes_of_a_tarball_are_holes_of_its_image(tmp_path: Path) -> None:
