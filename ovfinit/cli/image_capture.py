@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..image.capture.copying import Copied
     from ..image.capture.origin import Origin
     from ..image.capture.running import Mount
+    from ..model import Metadata
     from .meter import Meter
 
 DESCRIPTION = {
@@ -70,6 +71,7 @@ def run(name: str, options: Namespace) -> int:
     if piped and (options.json or sys.stdout.isatty()):
         raise UsageError("standard output is to take the package", remedy="pipe it somewhere, without --json")
     target = package_of(options, "package.ova" if piped else options.output)
+    origin = _origin(options, output, own)
     device = options.disk or running.device_of_root()
     mounted = running.mounts(device)
     place = os.path.join(options.scratch or _place(device, mounted), "x") if options.scratch or piped else target.path
@@ -79,7 +81,6 @@ def run(name: str, options: Namespace) -> int:
         copied = _copy(device, mounted, work, options.freeze_limit, meter, output)
         if not options.no_scrub:
             _scrub(mounted, work, meter, output)
-        origin = _origin(output) if own else None
         package = machine(options, [work], "raw", origin)
         if piped:
             target = target.with_(path=os.path.join(scratch, target.path))
@@ -180,16 +181,18 @@ def _scrub(mounted: Sequence[Mount], work: str, meter: Meter, output: Output) ->
         output.note("\n".join(f"scrubbed {path}" for path in gone))
 
 
-def _origin(output: Output) -> Origin:
-    """What this machine knows of itself; what the agent does not know is not asked for."""
+def _origin(options: Namespace, output: Output, own: bool) -> Origin | None:
+    """What this machine knows of itself, and what a named source tells of the disk's; nobody else is asked."""
     from ..deadline import Deadline
-    from ..host import Host
     from ..image.capture import origin
-    from ..state import State
 
-    found = origin.hardware()
+    if not own and not options.wanted:
+        return None
+    found = origin.hardware() if own else origin.Origin()
     try:
-        metadata = State(Host("/")).current()
+        metadata = _told(options)
+    except UsageError:
+        raise
     except OvfinitError as error:
         output.warn([f"what the instance was told is not known: {error}"])
         metadata = None
@@ -197,6 +200,18 @@ def _origin(output: Output) -> Origin:
         return found
     found = origin.with_metadata(found, metadata)
     return origin.with_ancestry(found, metadata, Deadline(METADATA_SECONDS), lambda text: output.warn([text]))
+
+
+def _told(options: Namespace) -> Metadata | None:
+    """What the source that was named says now; without one, what the agent was told here when it ran."""
+    if options.wanted:
+        from ..boot import Boot
+
+        return Boot("/", options.wanted, options.config).metadata()
+    from ..host import Host
+    from ..state import State
+
+    return State(Host("/")).current()
 
 
 def _send(path: str, meter: Meter) -> None:

@@ -155,7 +155,7 @@ def machine(options: Namespace, disks: Sequence[str], kind: str | None, origin: 
         eulas=(*told.eulas, *(spec.text(path) for path in options.eula)),
         annotation=options.annotation or told.annotation or (origin.annotation if origin else ""),
         transports=transports,
-        **(origin.ancestry() if origin else {}),
+        **(origin.ec2.as_dict() if origin else {}),
     )
 
 

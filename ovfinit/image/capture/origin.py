@@ -7,7 +7,7 @@ data) becomes a question without an answer, and what is secret is left out.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import OvfinitError
 from ...http import metadata_service, text_lines
@@ -15,12 +15,15 @@ from ...model import Secret
 from ...record import Record
 from ..convert.appliance import ADAPTER_MODELS, Adapter
 from ..create import questions
+from ..package import ec2image
+from ..package.ec2image import Ec2Image
 from ..package.model import Property
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from ...deadline import Deadline
+    from ...http import MetadataService
     from ...model import Metadata
 
 NETWORK = "VM Network"
@@ -30,12 +33,12 @@ LONGEST = 4096
 _MODELS = {"virtio_net": "virtio", "vif": "e1000"}
 _TREE = "/latest/meta-data"
 _MAPPING = f"{_TREE}/block-device-mapping/"
-_LINES = ("ancestor-ami-ids", "product-codes")
-_IDS = ("ami-id", "kernel-id", "ramdisk-id")
+_LEAVES = ("ami-id", "ancestor-ami-ids", "product-codes", "kernel-id", "ramdisk-id")
+_LEAF_LIMIT = 64 * 1024
 
 
 class Origin(Record):
-    """What is known; None or empty where nothing is. `memory` in bytes, `mappings` as EC2's block device mapping."""
+    """What is known; None or empty where nothing is. `memory` in bytes."""
 
     name: str | None = None
     memory: int | None = None
@@ -44,16 +47,7 @@ class Origin(Record):
     adapters: tuple[Adapter, ...] | None = None
     questions: tuple[Property, ...] = ()
     annotation: str = ""
-    ancestors: tuple[str, ...] = ()
-    mappings: Mapping[str, str] = {}
-    product_codes: tuple[str, ...] = ()
-    kernel_id: str | None = None
-    ramdisk_id: str | None = None
-
-    def ancestry(self) -> dict[str, Any]:
-        """The fields that an Appliance has under the same names."""
-        names = ("ancestors", "mappings", "product_codes", "kernel_id", "ramdisk_id")
-        return {name: getattr(self, name) for name in names}
+    ec2: Ec2Image = Ec2Image()
 
 
 def hardware() -> Origin:
@@ -83,8 +77,8 @@ def with_metadata(origin: Origin, metadata: Metadata) -> Origin:
     networks = [
         nic.network or NETWORK for nic in sorted(metadata.nics, key=lambda nic: (nic.card or 0, nic.index or 0))
     ]
-    adapters = origin.adapters or ()
-    if len(networks) == len(adapters):
+    adapters = origin.adapters
+    if adapters is not None and len(networks) == len(adapters):
         adapters = tuple(each.with_(network=network) for each, network in zip(adapters, networks))
     words = (
         ("platform", metadata.platform),
@@ -120,29 +114,53 @@ def _questions(metadata: Metadata) -> Iterator[Property]:
 
 
 def with_ancestry(origin: Origin, metadata: Metadata, deadline: Deadline, warn: Callable[[str], None]) -> Origin:
-    """The same with what EC2's metadata service tells for images made of its instances, as ec2-bundle-vol asks it."""
+    """The same with what EC2's metadata service tells for images made of its instances, as ec2-bundle-vol asks it.
+
+    Only the service that this machine was customized from, or that was named, is asked. What it does not have is
+    absent; what it could not tell any more is told to `warn`, and what it told before counts.
+    """
     if metadata.datasource != "ec2" or not metadata.location:
         return origin
     found: dict[str, tuple[str, ...]] = {}
+    mappings: dict[str, str] = {}
     try:
         with metadata_service([metadata.location], deadline) as service:
-            for name in (*_LINES, *_IDS):
-                found[name] = tuple(text_lines(service.leaf(f"{_TREE}/{name}") or b"") or ())
-            names = service.names(service.leaf(_MAPPING) or b"") or ()
-            leaves = service.leaves({f"{_MAPPING}{name}": 4096 for name in sorted(names)})
+            for name in _LEAVES:
+                found[name] = _values(service, f"{_TREE}/{name}", warn)
+            _map(service, mappings, warn)
     except OvfinitError as error:
-        warn(f"where the image is from is not known: {error.message}")
-        return origin
-    mappings = {
-        path.removeprefix(_MAPPING): lines[0] for path, body in leaves.items() if (lines := text_lines(body or b""))
-    }
-    one = {name: found[name][0] if found[name] else None for name in _IDS}
-    # the image that this machine was booted from is the nearest ancestor of the one that is made
-    ancestors = (*found["ancestor-ami-ids"], *found["ami-id"])
+        unknown = [name for name in _LEAVES if name not in found]
+        warn(f"{', '.join((*unknown, 'block-device-mapping'))}: not known, and not kept with the image: {error}")
+    # known since the boot, if the service does not tell any more
+    told = found.get("ami-id") or ec2image.kept([_shown(metadata, "ami-id") or ""])
     return origin.with_(
-        ancestors=tuple(dict.fromkeys(ancestors)),
-        mappings=mappings,
-        product_codes=found["product-codes"],
-        kernel_id=one["kernel-id"],
-        ramdisk_id=one["ramdisk-id"],
+        ec2=Ec2Image(
+            # the image that this machine was booted from is the nearest ancestor of the one that is made
+            ancestors=ec2image.kept((*found.get("ancestor-ami-ids", ()), *told[:1])),
+            mappings=mappings,
+            product_codes=found.get("product-codes", ()),
+            kernel_id=next(iter(found.get("kernel-id", ())), None),
+            ramdisk_id=next(iter(found.get("ramdisk-id", ())), None),
+        )
     )
+
+
+def _values(service: MetadataService, path: str, warn: Callable[[str], None]) -> tuple[str, ...]:
+    """The lines of a leaf, none if there is no such leaf."""
+    lines = text_lines(service.leaf(path, _LEAF_LIMIT) or b"")
+    found = ec2image.kept(lines or ())
+    if lines is None or len(found) != len(set(lines)):
+        warn(f"{service.url}{path}: has lines that can be no ids, or too many, which are left out")
+    return found
+
+
+def _map(service: MetadataService, mappings: dict[str, str], warn: Callable[[str], None]) -> None:
+    """The block device mapping; `mappings` has what was told before the service fails."""
+    names = sorted(service.names(service.leaf(_MAPPING, _LEAF_LIMIT) or b"") or ())
+    # nobody names a place outside of this folder
+    fine = [name for name in ec2image.kept(names) if name.replace("-", "").replace("_", "").isalnum()]
+    if fine != names:
+        warn(f"{service.url}{_MAPPING}: has names that can be no devices', or too many, which are left out")
+    for name in fine:
+        for device in _values(service, f"{_MAPPING}{name}", warn)[:1]:
+            mappings[name] = device

@@ -11,7 +11,7 @@ from ..bundle import packing
 from ..disk.blocks import RawFile
 from ..result import Result
 from . import glance, uec
-from .target import ABOUT_MACHINE, file_name, image_of, only_drive, tell_lost, write_all, write_disk
+from .target import ABOUT_MACHINE, EC2, file_name, image_of, only_drive, tell_lost, write_all, write_disk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def openstack(appliance: Appliance, target: Target, loading: Loading) -> list[str]:
     """A folder with a qcow2 image, its properties, and the command that uploads it."""
-    tell_lost(appliance, loading, "OpenStack", "products", "eulas", "transports", "command_line", "annotation")
+    tell_lost(appliance, loading, "OpenStack", "products", "eulas", "transports", "command_line", "annotation", *EC2)
     if appliance.partition:
         from ..rootfs import bootable
 
@@ -104,7 +104,7 @@ def _keep(loading: Loading, name: str, content: bytes) -> str:
 
 def tarball(appliance: Appliance, target: Target, loading: Loading) -> list[str]:
     """A UEC tarball: the root file system, its kernel and ramdisk."""
-    tell_lost(appliance, loading, "a UEC tarball", *ABOUT_MACHINE[:4], "annotation", "mappings", "product_codes")
+    tell_lost(appliance, loading, "a UEC tarball", *ABOUT_MACHINE[:4], "annotation", *EC2)
     with image_of(only_drive(appliance, loading)).open() as blocks:
         root, appliance = _partition(appliance, loading, blocks, need_kernel=True)
         loading.expect("writing the tarball", root.size)

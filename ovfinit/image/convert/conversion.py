@@ -13,6 +13,7 @@ from ..result import Result
 from . import cloud, libvirt
 from .target import (
     ABOUT_MACHINE,
+    EC2,
     Target,
     file_name,
     image_of,
@@ -75,7 +76,6 @@ def save(appliance: Appliance, target: Target, loading: Loading) -> list[str]:
 
 
 def _package(appliance: Appliance, target: Target, loading: Loading) -> list[str]:
-    tell_lost(appliance, loading, target.kind, "mappings", "product_codes", "ancestors")
     if appliance.partition:
         from ..rootfs import bootable
 
@@ -131,7 +131,7 @@ def _disk(drive: Drive, target: Target, loading: Loading) -> list[str]:
 
 def _domain(appliance: Appliance, target: Target, loading: Loading) -> list[str]:
     """DST.xml with its disks beside it, or a folder of both."""
-    tell_lost(appliance, loading, "libvirt", "products", "eulas", "mappings", "product_codes", "ancestors")
+    tell_lost(appliance, loading, "libvirt", "products", "eulas", *EC2)
     kind = target.disk_kind or "qcow2"
     if appliance.partition and appliance.kernel is None:
         from ..rootfs import bootable

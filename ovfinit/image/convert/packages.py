@@ -67,6 +67,7 @@ def _appliance(opened: OpenPackage, path: str, loading: Loading) -> Appliance:
         eulas=tuple(eula.text for eula in (*package.eulas, *machine.eulas)),
         annotation=machine.annotation,
         transports=hardware.transports if hardware is not None else (),
+        **(hardware.ec2.as_dict() if hardware is not None else {}),
     )
 
 

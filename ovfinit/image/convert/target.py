@@ -43,7 +43,8 @@ class Target(Record):
 
 
 # what an appliance may have → what to call it when it is lost
-ABOUT_MACHINE = ("products", "eulas", "adapters", "transports", "kernel", "command_line", "annotation", "mappings")
+EC2 = ("mappings", "product_codes", "ancestors", "kernel_id", "ramdisk_id")
+ABOUT_MACHINE = ("products", "eulas", "adapters", "transports", "kernel", "command_line", "annotation", *EC2)
 _WORDS = {
     "products": "product and properties",
     "eulas": "licence",
@@ -56,6 +57,8 @@ _WORDS = {
     "mappings": "block device mappings",
     "product_codes": "product codes",
     "ancestors": "ancestry",
+    "kernel_id": "the id of the kernel",
+    "ramdisk_id": "the id of the ramdisk",
 }
 
 

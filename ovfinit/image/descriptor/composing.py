@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ...errors import InputError
 from ...record import Record
+from ..package import ec2image
 from ..package.model import CD, CPU, DISK, ETHERNET, IDE, MEMORY, OTHER_STORAGE, SCSI
 
 if TYPE_CHECKING:
@@ -135,7 +136,26 @@ def _hardware(appliance: Appliance, disks: Sequence[StoredDisk]) -> Iterator[str
         yield from item
     if appliance.firmware == "efi":
         yield '      <vmw:Config ovf:required="false" vmw:key="firmware" vmw:value="efi"/>'
+    yield from _ec2(appliance)
     yield "    </VirtualHardwareSection>"
+
+
+def _ec2(appliance: Appliance) -> Iterator[str]:
+    """Our own element, see ec2image.py."""
+    ids = {name: getattr(appliance, name) for name in ("kernel_id", "ramdisk_id")}
+    rows = [
+        *(_element("ovfinit:ancestor_ami_id", text) for text in appliance.ancestors),
+        *(
+            f"<ovfinit:mapping virtual={_attribute(name)} device={_attribute(device)}/>"
+            for name, device in appliance.mappings.items()
+        ),
+        *(_element("ovfinit:product_code", text) for text in appliance.product_codes),
+        *(_element(f"ovfinit:{name}", text) for name, text in ids.items() if text and text not in ec2image.NO_IDS),
+    ]
+    if rows:
+        yield f'      <ovfinit:{ec2image.ELEMENT} xmlns:ovfinit="{ec2image.NAMESPACE}" ovf:required="false">'
+        yield from (f"        {row}" for row in rows)
+        yield f"      </ovfinit:{ec2image.ELEMENT}>"
 
 
 def _items(appliance: Appliance, disks: Sequence[StoredDisk]) -> Iterator[list[str]]:

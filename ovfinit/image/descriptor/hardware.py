@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..package import ec2image
+from ..package.ec2image import Ec2Image
 from ..package.model import CPU, ETHERNET, MEMORY, Hardware, Item
 from ..package.units import integer
 from .vocabulary import CIM, VMWARE
@@ -30,7 +32,31 @@ def hardware(context: Context, section: Element) -> Hardware:
         _settings(section, "Config"),
         _settings(section, "ExtraConfig"),
         tuple(_demanded(context, section)),
+        _ec2(context, section),
     )
+
+
+def _ec2(context: Context, section: Element) -> Ec2Image:
+    """What our own element says, of which only what can be meant is taken."""
+    own = next((child for child in section.each(ec2image.ELEMENT) if child.namespace == ec2image.NAMESPACE), None)
+    if own is None:
+        return Ec2Image()
+    texts: dict[str, list[str]] = {}
+    mappings: dict[str, str] = {}
+    for child in own.children:
+        if child.name == "mapping":
+            virtual, device = (child.get(name, "") or "" for name in ("virtual", "device"))
+            if ec2image.usable(virtual) and ec2image.usable(device) and len(mappings) < ec2image.MOST:
+                mappings.setdefault(virtual, device)
+                continue
+        elif ec2image.usable(child.text.strip()):
+            texts.setdefault(child.name, []).append(child.text.strip())
+            continue
+        message = f"a {child.name[:40]} of EC2's that can be none, and is left out"
+        context.findings.warning("bad-ec2-image", message, context.place(child), "correct it, or take it out")
+    ids = (next(iter(texts.get(name, ())), None) for name in ("kernel_id", "ramdisk_id"))
+    codes = ec2image.kept(texts.get("product_code", ()))
+    return Ec2Image(ec2image.kept(texts.get("ancestor_ami_id", ())), mappings, codes, *ids)
 
 
 def _demanded(context: Context, section: Element) -> Iterator[str]:

@@ -6,6 +6,7 @@ After DMTF DSP0243 (1.0, 1.1, 2.1); section numbers are those of 1.1.0. Every `l
 from __future__ import annotations
 
 from ...record import Record
+from .ec2image import Ec2Image
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -198,8 +199,7 @@ class Item(Record):
     @property
     def resource(self) -> str:
         """What kind of device it is, in words."""
-        kind = self.type
-        return RESOURCES.get(kind, f"type {kind}") if kind is not None else "unknown"
+        return RESOURCES.get(self.type, f"type {self.type}") if self.type is not None else "unknown"
 
     @property
     def disk(self) -> str | None:
@@ -222,7 +222,7 @@ def _referenced(places: tuple[str, ...], kind: str) -> str | None:
 
 
 class Hardware(Record):
-    """A VirtualHardwareSection (section 8.1); `families` are such as `vmx-13`.
+    """A VirtualHardwareSection (section 8.1); `families` are such as `vmx-13`, `ec2` is our own element.
 
     `settings` and `extra` are VMware's Config and ExtraConfig, `demanded` the settings that an importer has to know.
     """
@@ -234,6 +234,7 @@ class Hardware(Record):
     settings: Mapping[str, str] = {}
     extra: Mapping[str, str] = {}
     demanded: tuple[str, ...] = ()
+    ec2: Ec2Image = Ec2Image()
 
     def for_option(self, option: str | None) -> tuple[Item, ...]:
         """The devices that there are with that deployment option; one that names it replaces its equal that does not.
