@@ -44,6 +44,7 @@ def arguments(name: str, parser: ArgumentParser) -> None:
     del name
     parser.add_argument("disk", nargs="?", metavar="DISK", help="device or raw image (what / of this machine is on)")
     parser.add_argument("--no-scrub", action="store_true", help="leave machine id, host keys, logs and our state in")
+    parser.add_argument("--keep-seed", action="store_true", help="leave seed folders in, for every machine made of it")
     parser.add_argument(
         "--scratch", metavar="DIR", help="where the copy lies meanwhile: not on the captured disk (beside DST)"
     )
@@ -80,7 +81,7 @@ def run(name: str, options: Namespace) -> int:
         work = os.path.join(scratch, "disk")
         copied = _copy(device, mounted, work, options.freeze_limit, meter, output)
         if not options.no_scrub:
-            _scrub(mounted, work, meter, output)
+            _scrub(mounted, work, meter, output, seeds=not options.keep_seed)
         package = machine(options, [work], "raw", origin)
         if piped:
             target = target.with_(path=os.path.join(scratch, target.path))
@@ -156,7 +157,7 @@ def _copy(device: str, mounted: Sequence[Mount], work: str, limit: float, meter:
     return copied
 
 
-def _scrub(mounted: Sequence[Mount], work: str, meter: Meter, output: Output) -> None:
+def _scrub(mounted: Sequence[Mount], work: str, meter: Meter, output: Output, *, seeds: bool) -> None:
     """Remove from the copy what is of this machine, and what is left of it in free blocks."""
     from ..host import Host
     from ..image.capture import content, copying, running, traces
@@ -167,9 +168,12 @@ def _scrub(mounted: Sequence[Mount], work: str, meter: Meter, output: Output) ->
     meter.expect("scrubbing", 0)
     places: Mapping[str, tuple[int, int] | None] = {each.point: each.place for each in mounted}
     with mounts.tree_of(work, places) if "/" in places else mounts.root_of(work) as root:
-        gone = [*scrub(root), *traces.wipe(Host(root))]
-        if any(Host(root).listing("/var/lib/ovfinit/seed")):
-            output.warn(["/var/lib/ovfinit/seed stays in the image, and answers wherever no other source does"])
+        gone = [*scrub(root), *traces.wipe(Host(root), seeds=seeds)]
+        found = [path for path in traces.SEEDS if any(Host(root).listing(path))]
+    if found:
+        output.warn([f"{', '.join(found)}: stays in the image, and answers wherever no other source does"])
+    if emptied := {path.rpartition("/")[0] for path in gone} & set(traces.SEEDS):
+        output.note(f"{', '.join(sorted(emptied))}: is empty in the image; --keep-seed keeps what is in it")
     with disks.opened(work) as blocks:
         free = content.spare(blocks, running.swap_files(mounted))
     descriptor = os.open(work, os.O_RDWR | os.O_CLOEXEC)

@@ -31,17 +31,25 @@ FOLDERS = (
     "/var/lib/dhcpcd",
     "/var/lib/systemd/coredump",
     "/var/crash",
+    # user data and all that was told, of a machine that cloud-init has been on
+    "/var/lib/cloud/instances",
+    "/var/lib/cloud/data",
+    "/var/lib/cloud/sem",
     "/var/tmp",  # noqa: S108
     "/tmp",  # noqa: S108
 )
+# what made this machine what it is, and would make every other one the same
+SEEDS = ("/var/lib/ovfinit/seed", "/var/lib/cloud/seed")
 # who logged in and from where; programs expect the files to be there
 EMPTIED = ("/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog")
 LOGS = ("syslog", "messages", "auth.log", "secure", "kern.log", "daemon.log", "user.log", "debug", "cloud-init")
 HISTORIES = (".bash_history", ".zsh_history", ".ash_history", ".python_history", ".lesshst", ".viminfo")
 
 
-def wipe(host: Host) -> list[str]:
+def wipe(host: Host, *, seeds: bool) -> list[str]:
     """Take away what has to go besides what `clean` removes, in the tree of a copy; the paths that went.
+
+    With `seeds` also what seed folders hold.
 
     Raises OSError for the first that cannot be removed.
     """
@@ -57,7 +65,7 @@ def wipe(host: Host) -> list[str]:
         if _kind(host, path) == stat.S_IFREG:
             os.truncate(host.real(path, follow=False), 0)
             gone.append(path)
-    for folder in FOLDERS:
+    for folder in (*FOLDERS, *(SEEDS if seeds else ())):
         if _kind(host, folder) == stat.S_IFDIR:
             for name in host.listing(folder):
                 _remove(host.real(f"{folder}/{name}", follow=False))

@@ -172,6 +172,41 @@ def test_nothing_is_left_of_what_was_scrubbed(mounted: tuple[str, Path], tmp_pat
 
 
 @ROOT
+@pytest.mark.parametrize("keep", [False, True])
+def test_passwords_of_ours_and_seeds_do_not_go_along(keep: bool, mounted: tuple[str, Path], tmp_path: Path) -> None:
+    """A hash that the agent set is nowhere on the image, the image's own stays; seeds go unless they are wanted."""
+    device, point = mounted
+    (point / "etc/shadow").write_text("root:$6$own$ownhash:19000:0:99999:7:::\nkim:!:19000:0:99999:7:::\n")
+    (point / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nkim:x:1000:1000::/home/kim:/bin/sh\n")
+    (point / "etc/group").write_text("root:x:0:\nkim:x:1000:\n")
+    seed = point / "var/lib/ovfinit/seed"
+    seed.mkdir(parents=True)
+    (seed / "meta-data").write_text("instance-id: i-7\n")
+    (seed / "user-data").write_text("#cloud-config\nchpasswd: {expire: false, list: ['kim:$6$salt$hashofkim']}\n")
+    applied = run("apply", "--root", point, "--from", f"seed:{seed}")
+    assert "$6$salt$hashofkim" in (point / "etc/shadow").read_text(), applied
+    for place in ("etc/shadow-", "var/backups/shadow.bak"):
+        (point / place).parent.mkdir(parents=True, exist_ok=True)
+        (point / place).write_text((point / "etc/shadow").read_text())
+    os.sync()
+
+    words = ("--keep-seed",) if keep else ()
+    done = run("image", "capture", device, "-o", tmp_path / "a.ova", "--verbose", *words)
+    assert done.code == 0, done
+    assert run("image", "convert", tmp_path / "a.ova", tmp_path / "a.raw").code == 0
+
+    with RawFile(str(tmp_path / "a.raw")) as blocks:
+        files = Ext(Window(blocks, MIB, 64 * MIB))
+        rows = [(files.read(f"/{name}") or b"").split(b"\n") for name in ("etc/shadow", "etc/shadow-")]
+        assert files.exists("/var/lib/ovfinit/seed/user-data") == keep
+    assert [row[1].split(b":")[:2] for row in rows] == [[b"kim", b"*"]] * 2
+    assert rows[0][0].startswith(b"root:$6$own$ownhash:")
+    assert ("hashofkim" in (tmp_path / "a.raw").read_bytes().decode("latin-1")) == keep
+    assert "$6$salt$hashofkim" in (point / "etc/shadow").read_text()
+    assert ("stays in the image" if keep else "--keep-seed") in done.err
+
+
+@ROOT
 def test_what_is_written_meanwhile_is_caught(mounted: tuple[str, Path], tmp_path: Path) -> None:
     """While files change in turn all the time, the copy is sound, and has them as they were at one moment."""
     device, point = mounted
