@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from typing import TYPE_CHECKING
 
 from .. import atomic
@@ -20,15 +21,19 @@ class Result:
     """One file or folder at `path`. Work on `candidate`; leaving the `with` block without an error puts it in place.
 
     Raises OvfinitError if something is there already, unless `replace`; a folder is replaced only if it is empty or of
-    our own making, told by the file that `mark` names.
+    our own making, told by the file that `mark` names. With `resume` a folder that was begun stays under its other
+    name after an error, if there is anything beside that file in it, and is there again in the next run.
     """
 
-    def __init__(self, path: str, *, replace: bool = False, folder: bool = False, mark: str | None = None) -> None:
+    def __init__(
+        self, path: str, *, replace: bool = False, folder: bool = False, mark: str | None = None, resume: bool = False
+    ) -> None:
         self.path = os.path.abspath(path)
         self.candidate = atomic.candidate(self.path)
         self._folder = folder
         self._replace = replace
         self._mark = mark
+        self._resume = resume
 
     def __enter__(self) -> Result:
         self._check()
@@ -37,10 +42,20 @@ class Result:
             raise OvfinitError(
                 "cannot be written: its folder is not there", where=self.path, remedy=f"mkdir -p {parent}"
             )
-        _remove(self.candidate)
-        if self._folder:
-            os.mkdir(self.candidate)
+        if not (self._resume and self._begun()):
+            _remove(self.candidate)
+            if self._folder:
+                os.mkdir(self.candidate)
         return self
+
+    def _begun(self) -> bool:
+        """True if the candidate is a folder of the caller's own with something to go on with."""
+        try:
+            status = os.lstat(self.candidate)
+        except FileNotFoundError:
+            return False
+        own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+        return own and any(not name.endswith(self._mark or "\0") for name in os.listdir(self.candidate))
 
     def _check(self) -> None:
         if not os.path.lexists(self.path):
@@ -58,7 +73,8 @@ class Result:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if kind is not None:
-            _remove(self.candidate)
+            if not (self._resume and self._begun()):
+                _remove(self.candidate)
             return
         try:
             if self._folder:

@@ -167,21 +167,34 @@ def await_import(cloud: Cloud, task: str, told: Told, seconds: float) -> str:
 
 
 def fetch(cloud: Cloud, text: str, folder: str, told: Told, *, jobs: int, replace: bool) -> list[str]:
-    """Fetch the bundle whose manifest is BUCKET/KEY into a folder; its files. Raises InputError for a damaged one."""
+    """Fetch the bundle whose manifest is BUCKET/KEY into a folder; its files. Raises InputError for a damaged one.
+
+    Parts that an earlier run had brought, and whose digests fit, are not fetched again.
+    """
     bucket, key = place(text)
     if not key.endswith(packing.MANIFEST):
         raise UsageError(f"{text!r} is no manifest", remedy=f"name BUCKET/PREFIX{packing.MANIFEST}")
     base, name = os.path.split(key)
-    with Result(folder, replace=replace, folder=True, mark=packing.MANIFEST) as result:
+    with Result(folder, replace=replace, folder=True, mark=packing.MANIFEST, resume=True) as result:
         target = os.path.join(result.candidate, name)
+        if os.path.lexists(target):
+            os.unlink(target)
         upload.get(cloud.s3, bucket, key, target, limit=LIMIT, sha1=None, advance=lambda _: None)
         manifest = packing.read_manifest(target)
         told.expect(f"downloading {manifest.name}", manifest.bundled_size)
+        names = [name, *(part.filename for part in manifest.parts)]
+        for old in set(os.listdir(result.candidate)) - set(names):
+            os.unlink(os.path.join(result.candidate, old))
 
         def getter(part: Part) -> Callable[[], None]:
             def work() -> None:
                 source = upload.keys(base, [part.filename])[part.filename]
                 file = os.path.join(result.candidate, part.filename)
+                if upload.is_whole(file, part.digest):
+                    told.advance(os.path.getsize(file))
+                    return
+                if os.path.lexists(file):
+                    os.unlink(file)
                 upload.get(
                     cloud.s3, bucket, source, file, limit=manifest.bundled_size, sha1=part.digest, advance=told.advance
                 )
@@ -189,5 +202,4 @@ def fetch(cloud: Cloud, text: str, folder: str, told: Told, *, jobs: int, replac
             return work
 
         upload.in_parallel([getter(part) for part in manifest.parts], jobs)
-        names = [name, *(part.filename for part in manifest.parts)]
     return [os.path.join(folder, each) for each in names]

@@ -156,6 +156,17 @@ def get(
         raise InputError("is damaged: it does not have the digest that the manifest says", where=place)
 
 
+def is_whole(path: str, sha1: str) -> bool:
+    """True for a file, no link, that has this SHA-1."""
+    if not os.path.isfile(path) or os.path.islink(path):
+        return False
+    digest = hashlib.sha1(usedforsecurity=False)
+    with open(path, "rb", buffering=0) as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest() == sha1
+
+
 def have_bucket(s3: Any, bucket: str, *, create: bool) -> None:
     """Raise OvfinitError if the bucket is not there, unless it is to be made."""
     with errors(f"s3://{bucket}"):

@@ -37,13 +37,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[str]:
+@contextlib.contextmanager
+def serving(**more: str) -> Iterator[str]:
     """A loopback S3 and EC2: its URL."""
     pytest.importorskip("moto")
     port = free_port()
     words = [sys.executable, "-m", "moto.server", "-p", str(port)]
-    child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **more})
     url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60
     while True:
@@ -57,6 +57,20 @@ def cloud() -> Iterator[str]:
     yield url
     child.terminate()
     child.wait()
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[str]:
+    """A cloud that takes everybody."""
+    with serving() as url:
+        yield url
+
+
+@pytest.fixture
+def guarded() -> Iterator[str]:
+    """A cloud that knows nobody, and asks."""
+    with serving(INITIAL_NO_AUTH_ACTION_COUNT="0") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +288,47 @@ def test_killed_half_way_it_goes_on(cloud: str, tmp_path: Path) -> None:
         run("image", "publish", ova, *where, env=CREDENTIALS)
         assert s3.head_object(Bucket="killed", Key="here/big.ova")["LastModified"] == done["LastModified"]
         assert s3.get_object(Bucket="killed", Key="here/big.ova")["Body"].read() == ova.read_bytes()
+
+
+def test_a_download_goes_on_where_it_ended(cloud: str, bundle: Path, tmp_path: Path) -> None:
+    """After a part that could not be had only what is missing or cut off is fetched; whole parts stay."""
+    assert published(cloud, bundle, "--bucket", "resumed/web", "--create-bucket", "--no-register").code == 0
+    words = ("image", "download", "resumed/web/web.manifest.xml", tmp_path / "back", "--endpoint-url", cloud)
+    with store(cloud) as s3:
+        parts = sorted(path.name for path in bundle.glob("web.part.*"))
+        body = s3.get_object(Bucket="resumed", Key=f"web/{parts[-1]}")["Body"].read()
+        s3.delete_object(Bucket="resumed", Key=f"web/{parts[-1]}")
+        failed = run(*words, "--jobs", "1", env=CREDENTIALS)
+        assert failed.code == 1, failed
+        assert not (tmp_path / "back").exists()
+        (begun,) = tmp_path.glob(".ovfinit*")
+        (begun / parts[-1]).write_bytes(body[:1000])
+        before = {name: (begun / name).stat().st_ino for name in parts}
+        # what is here already cannot be had any more, and need not be
+        s3.delete_object(Bucket="resumed", Key=f"web/{parts[0]}")
+        s3.put_object(Bucket="resumed", Key=f"web/{parts[-1]}", Body=body)
+
+    done = run(*words, env=CREDENTIALS)
+
+    assert done.code == 0, done
+    assert not list(tmp_path.glob(".ovfinit*"))
+    assert (tmp_path / "back" / parts[0]).stat().st_ino == before[parts[0]]
+    assert all((tmp_path / "back" / name).read_bytes() == (bundle / name).read_bytes() for name in parts)
+
+
+def test_wrong_credentials(bundle: Path, tmp_path: Path, guarded: str) -> None:
+    """A cloud that asks who one is refuses keys that it does not know, both ways, and nothing of the key is printed."""
+    sent = published(guarded, bundle, "--bucket", "images", "--create-bucket", "--verbose")
+    got = run(
+        *("image", "download", "images/web.manifest.xml", tmp_path / "x", "--endpoint-url", guarded, "--verbose"),
+        env=CREDENTIALS,
+    )
+
+    for done in (sent, got):
+        assert done.code == 1, done
+        assert "are the credentials those of this cloud" in done.err
+        assert not [text for text in (SECRET, "AKIDEXAMPLE", "Traceback") if text in done.out + done.err]
+    assert not list(tmp_path.iterdir())
 
 
 class Refuser(BaseHTTPRequestHandler):
