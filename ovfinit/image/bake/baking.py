@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ... import atomic
 from ...errors import InputError, OvfinitError
 from ...tree import Tree
-from . import payload
+from . import payload, starting
 from .payload import Entry
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ DROPIN = "/etc/ovfinit/ovfinit.yaml.d/50-image.yaml"
 PLUGINS = "/etc/ovfinit/datasources"
 UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system")
 WANTED = "ovfinit.service"
-SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 LIMIT = 16 * 1024 * 1024
 STATUS = "/var/lib/dpkg/status"
 _PYTHON = re.compile(r"python(3\.(\d+))$")
@@ -118,10 +117,22 @@ class Baking:
         return [package for module, package in _NEEDED.items() if module not in names]
 
     def enable(self) -> None:
-        """Let the unit start at boot, by the links that its [Install] section asks for (systemctl(1), enable)."""
-        if not any(self.tree.exists(program) for program in SYSTEMD):
-            self._warn("the tree has no systemd: enable the agent by etc/openrc or etc/sysvinit of the sources")
-            return
+        """Let the agent start at boot, as the tree's init does it. Raises OvfinitError."""
+        init = starting.init_of(self.tree)
+        if init is None:
+            self._warn(
+                "the tree boots by none of systemd, sysvinit and OpenRC, so nothing starts the agent:"
+                " let its init call `ovfinit daemon` before the network"
+            )
+        elif init == "openrc":
+            starting.openrc(self.tree, self.put)
+        elif init == "sysvinit":
+            starting.sysvinit(self.tree, self.put)
+        else:
+            self._unit()
+
+    def _unit(self) -> None:
+        """The links that the unit's [Install] section asks for (systemctl(1), enable)."""
         for folder in UNIT_FOLDERS:
             text = self.tree.text(f"{folder}/{WANTED}")
             if text is None:

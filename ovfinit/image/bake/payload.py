@@ -19,11 +19,14 @@ LARGEST = 64 * 1024 * 1024
 MOST = 20_000
 UNITS = "/usr/lib/systemd/system"
 MODULES = "/usr/lib/python3/dist-packages"
+EXAMPLES = "/usr/share/doc/ovfinit/examples"
 # the checkout's file → where it goes; units and the agent's modules are listed by their folder
 _PLACES = {
     "etc/ovfinit/ovfinit.yaml": ("/etc/ovfinit/ovfinit.yaml", 0o644),
     "etc/systemd/ovfinit-daemon": ("/usr/libexec/ovfinit/daemon", 0o755),
     "etc/systemd/50-ovfinit.preset": ("/usr/lib/systemd/system-preset/50-ovfinit.preset", 0o644),
+    "etc/openrc/ovfinit": (f"{EXAMPLES}/openrc/ovfinit", 0o755),
+    "etc/sysvinit/ovfinit": (f"{EXAMPLES}/sysvinit/ovfinit", 0o755),
     "etc/bash-completion/ovfinit": ("/usr/share/bash-completion/completions/ovfinit", 0o644),
 }
 _SSH = "etc/systemd/ssh-after-ovfinit.conf"
