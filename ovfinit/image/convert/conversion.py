@@ -72,6 +72,12 @@ def save(appliance: Appliance, target: Target, loading: Loading) -> list[str]:
     if target.kind == "openstack":
         return cloud.openstack(appliance, target, loading)
     tell_lost(appliance, loading, target.kind, *ABOUT_MACHINE)
+    if appliance.partition:
+        loading.warn(
+            f"{os.path.basename(target.path)} is no bootable disk but a bare file system, without partition table and"
+            " boot loader: convert to .ova, .ovf or OpenStack, which puts a disk around it, or to a libvirt domain"
+            " (.xml), which boots its kernel and ramdisk directly"
+        )
     return _disk(only_drive(appliance, loading), target, loading)
 
 

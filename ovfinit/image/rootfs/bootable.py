@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 GRUB = "/usr/lib/grub/i386-pc"
 MODULES = ("biosdisk", "part_msdos", "search", "search_fs_uuid", "linux", "normal", "echo", "gzio")
 CONSOLES = "console=tty0 console=ttyS0"
+# architecture → what UEFI starts (UEFI 2.10, section 3.5.1.1), Debian's package, and where such a program lies
+_EFI = {
+    "arm64": (
+        "EFI/BOOT/BOOTAA64.EFI",
+        "grub-efi-arm64-bin",
+        ("/usr/lib/grub/arm64-efi/monolithic/grubaa64.efi", "/usr/lib/systemd/boot/efi/systemd-bootaa64.efi"),
+    ),
+}
+_EFI["aarch64"] = _EFI["arm64"]
 _SECTOR = imagefile.SECTOR
 _MIB = partition.MIB
 
@@ -102,7 +111,7 @@ def _copy(blocks: Blocks, descriptor: int, start: int, loading: Loading) -> None
 def _boot(appliance: Appliance, root: Place, loading: Loading) -> tuple[str | None, str]:
     """An image of a partition for a kernel that lies beside the disk; what GRUB is to do, "" if nothing can boot."""
     if appliance.architecture not in ("i386", "x86_64"):
-        loading.warn(f"nothing here makes a disk of {appliance.architecture} bootable: it has no boot loader")
+        loading.warn(_no_loader(appliance.architecture, root))
         return None, ""
     arguments = appliance.command_line or f"root=UUID={root.uuid} ro {CONSOLES}"
     if appliance.kernel is not None:
@@ -128,6 +137,25 @@ def _boot(appliance: Appliance, root: Place, loading: Loading) -> tuple[str | No
     else:
         names = f"{folder}/{found.name}", f"{folder}/{found.ramdisk_name}" if found.ramdisk_name else None
     return None, _menu(root.uuid, *names, arguments)
+
+
+def _no_loader(architecture: str, root: Place) -> str:
+    """What a machine that only UEFI boots misses: a program on an EFI system partition, which is not made here."""
+    if architecture not in _EFI:
+        return f"nothing here makes a disk of {architecture} bootable: it has no boot loader"
+    program, package, candidates = _EFI[architecture]
+    try:
+        with files_of(root) as files:
+            found = next((path for path in candidates if files.size(path)), None)
+    except OvfinitError:
+        found = None
+    has = f"has {found}, which belongs there" if found else f"lacks {' and '.join(candidates)}, too"
+    return (
+        f"the disk cannot boot by itself: UEFI starts {program} from an EFI system partition, and the disk has none;"
+        f" the image {has}. Install {package} in the machine and run grub-install onto such a"
+        f" partition, or convert to a libvirt domain"
+        " (.xml), which boots its kernel directly"
+    )
 
 
 def _boot_image(appliance: Appliance, loading: Loading) -> str:

@@ -248,17 +248,29 @@ def test_a_full_destination_leaves_nothing(output: str, sources: dict[str, Path]
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_stopped_it_can_begin_again(sign: signal.Signals, tmp_path: Path) -> None:
+    """Stopped once while it writes, nothing is at the destination's name; the next run is whole."""
+    check_stop(sign, make_disk(tmp_path / "source.raw"), tmp_path, 1)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_at_any_instant_it_can_begin_again(
     sign: signal.Signals, sources: dict[str, Path], tmp_path: Path
 ) -> None:
+    """The same with a whole disk at three instants of each signal."""
+    check_stop(sign, sources["disk"], tmp_path, 3)
+
+
+def check_stop(sign: signal.Signals, disk: Path, work: Path, times: int) -> None:
     """Nothing is at the destination's name after a stop; a polite one leaves nothing else; the next run is whole."""
     chance = random.Random(sign)
-    before = hashlib.sha256(sources["disk"].read_bytes()).hexdigest()
-    for number in range(3):
-        target = tmp_path / f"{number}.ova"
+    before = digests(work) | {"": hashlib.sha256(disk.read_bytes()).hexdigest()}
+    for number in range(times):
+        target = work / f"{number}.ova"
         child = subprocess.Popen(
-            [sys.executable, "-m", "ovfinit", "image", "convert", sources["disk"], target],
+            [sys.executable, "-m", "ovfinit", "image", "convert", disk, target],
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             env=environment(),
@@ -266,12 +278,88 @@ def test_stopped_at_any_instant_it_can_begin_again(
         time.sleep(chance.uniform(0.05, 0.8))
         child.send_signal(sign)
         child.wait()
-        if child.returncode == 0:
-            continue
-        assert not target.exists()
-        if sign != signal.SIGKILL:
-            assert list(tmp_path.glob(f"*{number}*")) == []
-        assert run("image", "convert", sources["disk"], target).code == 0
-    assert hashlib.sha256(sources["disk"].read_bytes()).hexdigest() == before
+        if child.returncode != 0:
+            assert not target.exists()
+            if sign != signal.SIGKILL:
+                assert digests(work) | {"": before[""]} == before
+            assert run("image", "convert", disk, target).code == 0
+        target.unlink()
+    assert hashlib.sha256(disk.read_bytes()).hexdigest() == before[""]
     if sign != signal.SIGKILL:
-        assert [path for path in tmp_path.iterdir() if path.suffix != ".ova"] == []
+        assert digests(work) | {"": before[""]} == before
+
+
+def test_substitutions_in_a_circle_are_no_size(tmp_path: Path) -> None:
+    """A capacity whose property names itself again is refused in words, and does not hang."""
+    body = (
+        '<ProductSection><Info/><Property ovf:key="a" ovf:type="string" ovf:value="${b}"/>'
+        '<Property ovf:key="b" ovf:type="string" ovf:value="${a}"/></ProductSection>'
+    )
+    text = envelope(body).replace(' ovf:fileRef="f1"', "").replace('ovf:capacity="2"', 'ovf:capacity="${a}"')
+
+    done = run("image", "convert", folder(tmp_path / "in", text), tmp_path / "out.xml")
+
+    assert done.code == 1
+    assert "is to be a blank one of unknown size" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_ten_thousand_properties_are_taken_along(tmp_path: Path) -> None:
+    """None is lost from the descriptor of the new package."""
+    rows = "".join(f'<Property ovf:key="k{number}" ovf:type="string"/>' for number in range(10_000))
+    text = envelope(f"<ProductSection><Info/>{rows}</ProductSection>").replace(' ovf:fileRef="f1"', "")
+    source = folder(tmp_path / "in", text)
+
+    done = run("image", "convert", source, tmp_path / "out.ovf", "--name", "web")
+
+    assert done.code == 0, done
+    assert (tmp_path / "out.ovf").read_text().count("Property ") == 10_000
+
+
+DESCRIPTORS = sorted(path for path in (REPO / "tests/data").rglob("*.ovf"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        path if number % 40 == 0 else pytest.param(path, marks=pytest.mark.slow)
+        for number, path in enumerate(DESCRIPTORS)
+    ],
+    ids=lambda path: path.name,
+)
+def test_every_descriptor_ends_in_a_machine_or_in_words(source: Path, tmp_path: Path) -> None:
+    """Most lack their disks; whatever stands in the way is said, and a fault of ours is never what does."""
+    done = run("image", "convert", source, tmp_path / "out.xml")
+
+    assert done.code in (0, 1, 2), done
+    assert "fault of ovfinit" not in done.err
+    assert done.code == 0 or (done.err.strip() and not (tmp_path / "out.xml").exists())
+
+
+def test_a_bare_file_system_is_no_disk_and_that_is_said(tmp_path: Path) -> None:
+    """To a disk format a partition goes as it is, with a warning that names what boots instead."""
+    bare = make_ext(tmp_path / "root.img", make_root(tmp_path / "root", boot=False))
+
+    done = run("image", "convert", bare, tmp_path / "out.qcow2")
+
+    assert done.code == 0, done
+    assert "no bootable disk but a bare file system" in done.err
+    assert ".ova" in done.err
+
+
+@pytest.mark.parametrize("loader", [None, "usr/lib/grub/arm64-efi/monolithic/grubaa64.efi"])
+def test_a_disk_for_arm64_says_what_it_lacks(loader: str | None, tmp_path: Path) -> None:
+    """The program that UEFI looks for, the package it is in, and whether the image has it."""
+    root = make_root(tmp_path / "root", boot=False)
+    if loader:
+        (root / loader).parent.mkdir(parents=True)
+        (root / loader).write_bytes(b"MZ")
+    bare = make_ext(tmp_path / "root.img", root)
+    assert run("image", "convert", bare, f"{tmp_path}/b/", *OWN, "--arch", "arm64", "--kernel", "aki-1").code == 0
+
+    done = run("image", "convert", tmp_path / "b", tmp_path / "out.ova", *OPEN)
+
+    assert done.code == 0, done
+    assert "EFI/BOOT/BOOTAA64.EFI" in done.err
+    assert "grub-efi-arm64-bin" in done.err
+    assert (f"has /{loader}, which belongs there" in done.err) == bool(loader)
