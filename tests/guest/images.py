@@ -165,7 +165,7 @@ def layer(suite: str, debs: Sequence[Path]) -> Path:
     for old in CACHE.glob(f"layer-{suite}-*"):
         shutil.rmtree(old)
     for old in CACHE.glob(f"{suite}-*.ext4"):
-        old.unlink()
+        old.unlink(missing_ok=True)
     with overlay(below, path) as root:
         install(root, debs)
     return path
