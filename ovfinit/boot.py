@@ -215,13 +215,16 @@ class Boot:
 
         Raises StateError.
         """
+        handed = self.handed(metadata)
+        if handed.wanting or handed.fetched:
+            return
+        # user data is sorted out anew, since templates look at the machine as well
+        self._sorted = None
         # what this run has just written is then older than the look at it
         sleep(TICK_SECONDS)
         with self.witness:
             plan = self.plan(metadata)
-        duties, handed = plan.duties, plan.handed
-        whole = not handed.wanting and not handed.fetched and not any(duty.error for duty in duties)
-        if not whole or any(step.due or step.error for step in plan.steps()):
+        if any(duty.error for duty in plan.duties) or any(step.due or step.error for step in plan.steps()):
             return
         from .execution import execute
 

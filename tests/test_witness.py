@@ -159,6 +159,24 @@ def test_new_instance_is_not_spared(
     assert (tree / "etc/ssh/ssh_host_ed25519_key").read_bytes() != keys
 
 
+def test_what_a_template_looks_at_counts(tree: Path, ovfinit: Program, seed: Seed) -> None:
+    """User data that names the distribution follows when it is another one by then."""
+    text = "## template: jinja\n#cloud-config\nhostname: web{{ v1.distro_version }}\n"
+    # nobody else asks for the distribution then
+    (tree / "etc/ovfinit/ovfinit.yaml").write_text("disable: [users]\n")
+    source = seed(user_data=text)
+
+    def boot() -> bool:
+        ovfinit("daemon", "--root", tree, "--from", source)
+        return bool(json.loads((tree / "run/ovfinit/status.json").read_text())["unchanged"])
+
+    assert [boot(), boot()] == [False, True]
+    release = tree / "etc/os-release"
+    release.write_text(release.read_text() + '\nVERSION_ID="99"\n')
+    assert boot() is False
+    assert (tree / "etc/hostname").read_text() == "web99\n"
+
+
 def _lasting(tree: Path) -> dict[str, Any]:
     """The tree without what each boot writes anew, and without key pairs, which are random."""
     found = snapshot(tree, times="none")
