@@ -13,7 +13,7 @@ from binascii import a2b_base64, b2a_base64
 from . import accounts
 from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, SetHostname
 from .digest import sha256
-from .errors import ChangeError
+from .errors import ChangeError, InputError
 from .jsontext import dumps, loads
 from .paths import FOLDER, INSTANCES, LOG, OUTPUT, RUN
 from .state import REMEDY, DamagedStateError, State
@@ -47,7 +47,10 @@ def places(change: Change) -> tuple[str, ...]:
 
 
 def capture(tree: Tree, path: str) -> dict[str, Any]:
-    """What stands at a path: nothing, a link, a folder, or a file with content, mode, owner and time."""
+    """What stands at a path: nothing, a link, a folder, or a file with content, mode, owner and time.
+
+    Of anything else (a FIFO, a file too large to be kept) it is only known which one it is.
+    """
     real = tree.real(path, follow=False)
     try:
         status = os.lstat(real)
@@ -58,7 +61,10 @@ def capture(tree: Tree, path: str) -> dict[str, Any]:
         return {"type": "link", "to": os.readlink(real)}
     if stat.S_ISDIR(status.st_mode):
         return {"type": "folder", **owner}
-    content = tree.read(path)
+    try:
+        content = tree.read(path)
+    except InputError:
+        return {"type": "other", **owner, "inode": status.st_ino, "size": status.st_size}
     encoded = b2a_base64(content or b"", newline=False).decode()
     return {"type": "file", **owner, "mtime_ns": status.st_mtime_ns, "content": encoded}
 
@@ -70,10 +76,15 @@ def digest(captured: dict[str, Any]) -> str:
 
 
 def put_back(tree: Tree, path: str, captured: dict[str, Any]) -> None:
-    """Make a path what it was. Raises ChangeError if a folder stands where none was, OSError as the system says."""
+    """Make a path what it was.
+
+    Raises ChangeError if a folder stands where none was, or for what was not kept, OSError as the system says.
+    """
     from . import atomic
 
     real = tree.real(path, follow=False)
+    if captured["type"] == "other":
+        raise ChangeError("what stood there before was not kept: no plain file, or too large a one", where=path)
     if captured["type"] == "absent":
         try:
             os.unlink(real)

@@ -160,3 +160,21 @@ def test_undo_says_what_it_does(tree: Path, ovfinit: Program, seed: Seed) -> Non
     targets = [change["target"] for change in planned if change["kind"] != "user" and not change["deferred"]]
     assert set(targets) <= set(told)
     assert {action for action, _ in told.values()} <= {"removed", "restored"}
+
+
+def test_what_cannot_be_kept_costs_one_place(tree: Path, ovfinit: Program, seed: Seed) -> None:
+    """What no journal can hold (a FIFO, 20 MB) is replaced, stops nothing else, and `undo` says that it is lost."""
+    os.mkfifo(tree / "etc/localtime")
+    (tree / "opt").mkdir()
+    with (tree / "opt/large").open("wb") as file:
+        file.truncate(20 << 20)
+    fetched = "write_files: [{path: /opt/large, source: {uri: 'http://127.0.0.1/'}}]"
+    source = seed(user_data=f"#cloud-config\ntimezone: Europe/Vienna\n{fetched}\n")
+    ovfinit("apply", "--root", tree, "--from", source)
+    assert (tree / "etc/hostname").read_text() == "web1\n"
+    assert os.readlink(tree / "etc/localtime") == "/usr/share/zoneinfo/Europe/Vienna"
+    told = undone(ovfinit("undo", "--root", tree, "--json"))
+    assert told["/etc/localtime"][0] == "kept"
+    assert "was not kept" in told["/etc/localtime"][1]
+    assert told["/etc/hostname"][0] == "restored"
+    assert (tree / "opt/large").stat().st_size == 20 << 20

@@ -226,8 +226,9 @@ def _swap_size(wanted: Mapping[str, Any], path: str, host: Host) -> int | str:
         size = memory if memory <= 4 * GIB else 4 * GIB if memory <= 16 * GIB else int((memory / GIB) ** 0.5) * GIB
         if isinstance(most, int) and not isinstance(most, bool):
             size = min(size, most)
-        # half of what is free at most: a machine needs its disk more than its swap
-        size = min(size, _free(host, path) // 2)
+        if not host.exists(path):
+            # half of what is free at most: a machine needs its disk more than its swap
+            size = min(size, _free(host, path) // 2)
     if isinstance(size, bool) or size == 0:
         return 0
     if size < MIB:

@@ -36,7 +36,8 @@ def _files(host: Host, entry: Mapping[str, Any], noted: Mapping[str, str]) -> It
         now = capture(host, path)
         if digest(now) == digest(before):
             continue
-        ours = noted.get(path) == digest(now) if noted else _written_digest(now) == entry.get("after")
+        written = _written_digest(now)
+        ours = noted.get(path) == digest(now) if noted else written is not None and written == entry.get("after")
         if entry["kind"] == RemoveFile.kind:
             ours = now["type"] == "absent"
         if entry["kind"] == MakeHostKey.kind and not noted:

@@ -220,6 +220,15 @@ def test_swap_line(tmp_path: Path) -> None:
     assert answer.targets == ["swap file /swapfile", "/etc/fstab", "daemon-reload", "swap /swapfile"]
 
 
+def test_swap_that_is_there_needs_no_room(tmp_path: Path) -> None:
+    """A full disk takes neither the swap file that fills it nor its line in fstab away: only a new one needs room."""
+    wanted, memory = "size: auto, filename: /swapfile", 1 << 80
+    assert swap_size(tmp_path, wanted, memory=memory) != [str(1 << 55)]
+    (tmp_path / "swapfile").touch()
+    assert swap_size(tmp_path, wanted, memory=memory) == [str(1 << 55)]
+    assert lines(ask(mounts, tmp_path, f"swap: {{{wanted}}}")) == ["/swapfile none swap sw 0 0"]
+
+
 def test_making_a_swap_file(tmp_path: Path, as_root: None) -> None:
     """The program makes a whole swap file for root alone, and leaves one that is there alone."""
     path = tmp_path / "deep/swap"
