@@ -13,6 +13,7 @@ from .record import Record
 from .stages import STAGES
 from .state import Past, State
 from .userdata import NOTHING, UserData
+from .userdata.handed import ANY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from .host import Host
     from .model import Metadata
     from .step import Step
+
+
+# the duties that cloud-config has a say in; a script is a part of its own
+TOLD = frozenset((*KEYS.values(), *(name for names in SHARED.values() for name in names))) - {"scripts"}
 
 
 class Duty(Record):
@@ -73,7 +78,10 @@ def make_plan(
     duties = []
     # what user data wants as a whole is only known once its includes are read
     held = [name for name in ORDER if handed.wanting and name not in EARLY]
-    left_alone = (*config.disable, *held)
+    # nor is it where some of it cannot be read: what was done by it on an earlier boot stays
+    unread = None if past.new else _unread(metadata, handed)
+    unknown = TOLD if unread is not None else ()
+    left_alone = (*config.disable, *held, *(name for name in unknown if name in past.done))
     for name in ORDER:
         if name in asked and name not in left_alone:
             duties.append(_plan_duty(name, metadata, config, host, past, handed))
@@ -81,7 +89,12 @@ def make_plan(
             # none of its keys can be used, so it has nothing to do, and has failed
             duties.append(Duty(name, error=_broken(handed, name)))
     # what goes makes room before what comes, and a network is only complete then
-    return Plan(metadata, past, (*leftovers(duties, left_alone, host, past), *duties), handed)
+    if unread is not None:
+        duties.append(Duty(ANY, problems=(unread,)))
+    kept = (*left_alone, *unknown)
+    # who was told to leave everything alone tells of no mistake
+    heard = {name: finding for name, finding in handed.broken.items() if name not in config.disable}
+    return Plan(metadata, past, (*leftovers(duties, kept, host, past), *duties), handed.with_(broken=heard))
 
 
 def _says(metadata: Metadata, field: str) -> bool:
@@ -130,13 +143,22 @@ def leftovers(duties: Sequence[Duty], disabled: Sequence[str], host: Host, past:
             yield Duty(handler, (step,))
 
 
+def _unread(metadata: Metadata, handed: UserData) -> Problem | None:
+    """What is said where user data is there and it is not known, or not in full, what it asks for."""
+    lost = (problem for problem in metadata.problems if problem.field in ("user_data", "vendor_data"))
+    places = [problem.where for problem in lost if not getattr(metadata, problem.field)]
+    places += [handed.unread.where] if handed.unread is not None else []
+    message = "cannot be read in full: what an earlier boot did by it stays as it is"
+    return Problem("user_data", message, places[0]) if places else None
+
+
 def _broken(handed: UserData, handler: str) -> ChangeError | None:
     """Why a duty counts as failed although all else of it is done: a value in one of its keys had to be left out."""
     finding = handed.broken.get(handler)
     if finding is None:
         return None
     return ChangeError(
-        f"left out: {finding.path}: {finding.message}",
+        f"left out: {finding.path}: {finding.message}" if finding.path else f"left out: {finding.message}",
         where=finding.where,
         remedy=finding.hint or "`ovfinit check FILE` names every mistake",
     )

@@ -20,17 +20,18 @@ def unfold(part: Part, work: Unfolding) -> Iterator[Part]:
     try:
         document = load(part.content, part.where)
     except InputError as error:
-        work.invalid(error)
+        work.invalid(error, whole=True)
         return
     if not isinstance(document.value, list):
-        work.invalid(InputError("an archive must be a list of parts", where=document.where()))
+        work.invalid(InputError("an archive must be a list of parts", where=document.where()), whole=True)
         return
     for number, item in enumerate(document.value, 1):
         where = document.where(number - 1)
         given = item if isinstance(item, dict) else {"content": item}
         content = given.get("content")
         if not isinstance(content, (str, bytes)):
-            work.invalid(InputError("a part must be a text, or a mapping that has a text as content", where=where))
+            message = "a part must be a text, or a mapping that has a text as content"
+            work.invalid(InputError(message, where=where), whole=True)
             continue
         for key in given:
             if key not in KEYS:

@@ -10,6 +10,7 @@ from .node import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..finding import Finding
     from .part import Part
     from .unfolding import Unfolding
 
@@ -32,6 +33,8 @@ class Merged:
 
     def __init__(self) -> None:
         self.config = Node({}, _Nowhere())
+        # the first reason for which a part of it could not be read
+        self.unread: Finding | None = None
         self._rules = merging.DEFAULT
 
     def add(self, part: Part, work: Unfolding) -> None:
@@ -43,7 +46,7 @@ class Merged:
         try:
             document = load(part.content, part.where, repeated)
         except InputError as error:
-            work.invalid(error)
+            self._lost(error, work)
             return
         for one in repeated:
             work.invalid(one)
@@ -56,7 +59,7 @@ class Merged:
         if keys is None:
             if document.value is not None:
                 message = "cloud-config must be a mapping of keys"
-                work.invalid(InputError(message, where=document.where(), remedy=_remedy(document.value)))
+                self._lost(InputError(message, where=document.where(), remedy=_remedy(document.value)), work)
             return
         index = keys.pop("launch-index", None)
         if index is not None and not work.is_for_us(index.plain):
@@ -72,6 +75,10 @@ class Merged:
             except merging.RulesError as wrong:
                 work.invalid(InputError(f"merge_how {wrong}", where=where))
         self.config = merging.merge(self.config, node, self._rules)
+
+    def _lost(self, error: InputError, work: Unfolding) -> None:
+        work.invalid(error, whole=True)
+        self.unread = self.unread or work.findings[-1]
 
 
 def _remedy(value: object) -> str | None:

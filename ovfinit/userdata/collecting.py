@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..finding import WARNING, Finding
 from .content import BOM
-from .handed import Script, UserData
+from .handed import ANY, Script, UserData
 from .kinds import BOOTHOOK, CONFIG, PATCH, WHEN
 from .part import Part
 from .unfolding import Unfolding
@@ -67,6 +67,9 @@ def sort_out(parts: Sequence[Part], work: Unfolding) -> UserData:
 
         checked = check(merged.config)
         config, broken = checked.typed, checked.broken
+        if merged.unread is not None:
+            # whose duty it would have been is not known
+            broken = {ANY: merged.unread, **broken}
         work.findings += checked.findings
     return UserData(
         config,
@@ -77,6 +80,7 @@ def sort_out(parts: Sequence[Part], work: Unfolding) -> UserData:
         broken,
         work.fetched,
         work.failed,
+        work.unread,
     )
 
 

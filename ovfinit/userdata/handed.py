@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from ..finding import Finding
 
 
+# the duty that has failed where it is not known whose data could not be read
+ANY = "scripts"
+
+
 class Script(Record):
     """A program of the user's: `name` is safe as a file name, `when` is how often it runs (see changes.py)."""
 
@@ -33,6 +37,7 @@ class UserData(Record):
         broken: duty → the first error in one of its keys.
         fetched: URL → what an include brought.
         incomplete: an include could not be read.
+        unread: something of it could not be read, so that what it does not ask for may be asked for all the same.
     """
 
     config: Mapping[str, Any] = {}
@@ -43,6 +48,7 @@ class UserData(Record):
     broken: Mapping[str, Finding] = {}
     fetched: Mapping[str, bytes] = {}
     incomplete: bool = False
+    unread: Finding | None = None
 
 
 NOTHING = UserData()
@@ -51,5 +57,7 @@ NOTHING = UserData()
 def withheld(handed: UserData) -> UserData:
     """Nothing of it but what is wrong with it: for whoever wants all of the user data or none."""
     first = next((finding for finding in handed.findings if finding.severity == "error"), None)
-    broken = {"scripts": first} if first is not None else {}
-    return UserData(findings=handed.findings, broken=broken, fetched=handed.fetched, incomplete=True)
+    broken = {ANY: first} if first is not None else {}
+    return UserData(
+        findings=handed.findings, broken=broken, fetched=handed.fetched, incomplete=True, unread=handed.unread or first
+    )

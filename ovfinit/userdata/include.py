@@ -33,7 +33,7 @@ def unfold(part: Part, work: Unfolding) -> Iterator[Part]:
             continue
         number += 1
         if number > URLS_LIMIT:
-            work.error(part, f"names more than {URLS_LIMIT} URLs", line=line)
+            work.lose(part, f"names more than {URLS_LIMIT} URLs", line=line)
             return
         found = _content(url, part, work, line)
         if found is not None:
@@ -47,7 +47,7 @@ def _content(url: str, part: Part, work: Unfolding, line: int) -> bytes | None:
     from ..http.policy import shown
 
     if not url.lower().startswith(("http://", "https://")):
-        work.error(part, "is not an http or https URL", line=line)
+        work.lose(part, "is not an http or https URL", line=line)
         return None
     if url in part.trail:
         work.error(part, f"includes {shown(url)}, which includes it: a circle", line=line)
@@ -61,7 +61,7 @@ def _content(url: str, part: Part, work: Unfolding, line: int) -> bytes | None:
         content = work.fetch(url, max(work.room, 0))
     except SourceError as error:
         work.failed = True
-        work.error(part, f"{error.where}: {error.message}", error.remedy, line=line)
+        work.lose(part, f"{error.where}: {error.message}", error.remedy, line=line)
         return None
     work.fetched[url] = content
     return content if work.take(part, len(content)) else None

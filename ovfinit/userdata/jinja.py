@@ -28,7 +28,7 @@ def unfold(part: Part, work: Unfolding) -> Iterator[Part]:
         from jinja2 import TemplateError
         from jinja2.sandbox import ImmutableSandboxedEnvironment
     except ImportError:
-        work.error(part, MISSING, REMEDY)
+        work.lose(part, MISSING, REMEDY)
         return
     text = part.content.decode("utf-8-sig", "replace").lstrip()
     header, _, body = text.partition("\n")
@@ -55,7 +55,7 @@ def unfold(part: Part, work: Unfolding) -> Iterator[Part]:
         MemoryError,
     ) as error:
         # line 1 is the header
-        work.error(part, f"cannot be rendered: {_reason(error)}", line=_line(error) + 1)
+        work.lose(part, f"cannot be rendered: {_reason(error)}", line=_line(error) + 1)
         return
     _warn(missing, body, part, work)
     # an empty line in place of the header: what is off is found at its line of the template, but after loops

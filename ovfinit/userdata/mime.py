@@ -39,18 +39,18 @@ def unfold(part: Part, work: Unfolding) -> Iterator[Part]:
             return
         boundary = parameters.get("boundary")
     if not boundary:
-        work.error(part, "is a MIME document without a boundary between its parts")
+        work.lose(part, "is a MIME document without a boundary between its parts")
         return
     pieces, ended = _pieces(body, boundary.encode("utf-8", "surrogateescape"))
     if not pieces:
-        work.error(part, "is a MIME document in which no part begins", "is the boundary the one in its header?")
+        work.lose(part, "is a MIME document in which no part begins", "is the boundary the one in its header?")
         return
     if not ended:
         work.warning(part, "is a MIME document that is cut off: the last boundary is missing")
     for number, piece in enumerate(pieces[:PARTS_LIMIT], 1):
         yield from _leaf(part, number, piece, work)
     if len(pieces) > PARTS_LIMIT:
-        work.error(part, f"has more than {PARTS_LIMIT} parts; the others are left out")
+        work.lose(part, f"has more than {PARTS_LIMIT} parts; the others are left out")
 
 
 def _leaf(part: Part, number: int, piece: bytes, work: Unfolding) -> Iterator[Part]:
@@ -79,9 +79,9 @@ def _decoded(part: Part, encoding: str, work: Unfolding) -> bytes | None:
         try:
             return a2b_base64(part.content)
         except (Base64Error, ValueError):
-            work.error(part, "is not base64, though its Content-Transfer-Encoding says so")
+            work.lose(part, "is not base64, though its Content-Transfer-Encoding says so")
             return None
-    work.error(
+    work.lose(
         part, f"has the unknown Content-Transfer-Encoding {named[:40]!r}", "known: base64, quoted-printable, 8bit"
     )
     return None

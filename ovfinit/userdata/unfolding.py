@@ -32,6 +32,7 @@ class Unfolding:
         fetch: reads a URL within so many bytes; None as long as there is no network.
         wanting: URLs that could not be read without one.
         failed: an include could not be read.
+        unread: the first part of which nobody knows what it says, as a finding.
     """
 
     def __init__(
@@ -51,19 +52,27 @@ class Unfolding:
         self.wanting: list[str] = []
         self.parts = 0
         self.failed = False
+        self.unread: Finding | None = None
 
     def error(self, part: Part, message: str, hint: str | None = None, *, line: int = 1, column: int = 1) -> None:
         """Something of this part cannot be used."""
         self.findings.append(Finding(ERROR, f"{part.where}:{line}:{column}", "", message, hint))
 
+    def lose(self, part: Part, message: str, hint: str | None = None, *, line: int = 1) -> None:
+        """What this part says is not known, which is another thing than that it says nothing."""
+        self.error(part, message, hint, line=line)
+        self.unread = self.unread or self.findings[-1]
+
     def warning(self, part: Part, message: str, hint: str | None = None, *, line: int = 1, column: int = 1) -> None:
         """Something of this part is off, and used nevertheless."""
         self.findings.append(Finding(WARNING, f"{part.where}:{line}:{column}", "", message, hint))
 
-    def invalid(self, error: InputError) -> None:
-        """A document of this part cannot be read, or a piece of it."""
+    def invalid(self, error: InputError, *, whole: bool = False) -> None:
+        """A piece of a document of this part cannot be read, or the `whole` of it."""
         where = error.where or ""
         self.findings.append(Finding(ERROR, where, "", error.message, error.remedy))
+        if whole:
+            self.unread = self.unread or self.findings[-1]
 
     def is_for_us(self, launch_index: object) -> bool:
         """False for a part of another instance of the same launch; a part that names none is for all."""
@@ -75,10 +84,10 @@ class Unfolding:
         self.parts += 1
         if self.parts > PARTS_LIMIT:
             if self.parts == PARTS_LIMIT + 1:
-                self.error(part, f"is left out with all that follow: there are more than {PARTS_LIMIT} parts")
+                self.lose(part, f"is left out with all that follow: there are more than {PARTS_LIMIT} parts")
             return
         if len(part.numbers) + len(part.trail) > DEPTH_LIMIT:
-            self.error(part, f"is nested more than {DEPTH_LIMIT} levels deep")
+            self.lose(part, f"is nested more than {DEPTH_LIMIT} levels deep")
             return
         content = self._unpacked(part)
         if content is None:
@@ -101,7 +110,7 @@ class Unfolding:
         """Count bytes that came out of a container; False and a finding if there is no room for them."""
         self.room -= size
         if self.room < 0:
-            self.error(part, TOO_LARGE)
+            self.lose(part, TOO_LARGE)
         return self.room >= 0
 
     def _unpacked(self, part: Part) -> bytes | None:
@@ -117,10 +126,10 @@ class Unfolding:
             except InputError as error:
                 # how much room is left depends on the other parts
                 larger = error.message.startswith("would be larger")
-                self.error(part, TOO_LARGE if larger else error.message)
+                self.lose(part, TOO_LARGE if larger else error.message)
                 return None
             self.room -= len(content)
-        self.error(part, f"is packed more than {DEPTH_LIMIT} times")
+        self.lose(part, f"is packed more than {DEPTH_LIMIT} times")
         return None
 
     def _kind(self, part: Part) -> str | None:
@@ -132,9 +141,11 @@ class Unfolding:
         if declared is None or declared in GENERIC or not known:
             found = sniff(part.content)
             if found is None or found == "application/gzip":
-                from .unknown import explain
+                from .unknown import UTF16, explain
 
-                self.error(part, *explain(part))
+                # what nobody recognises may be for a program of the user's own, and asks nothing of us
+                told = self.lose if part.content.startswith(UTF16) else self.error
+                told(part, *explain(part))
                 return None
             if declared is not None and declared not in GENERIC:
                 self.warning(part, f"has the unknown type {declared[:60]!r}; it is taken for {describe(found)}")

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .part import Part
 
 SHOWN = 24
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _WEB = (b"<!doctype", b"<html", b"<?xml")
 
 
@@ -30,6 +31,8 @@ def intended(content: bytes) -> str | None:
 
 def explain(part: Part) -> tuple[str, str]:
     """The message and the hint of its finding; no more than the first bytes are shown, and harmless."""
+    if part.content.startswith(UTF16):
+        return "is UTF-16 text, which nobody reads", "save it as UTF-8"
     head = part.content[:4096].removeprefix(BOM).lstrip()
     line = head.splitlines()[0][:80] if head else b""
     text = line[:SHOWN].decode("ascii", "replace")
