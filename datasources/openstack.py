@@ -102,7 +102,7 @@ class OpenStack(Datasource):
         if not host.live:
             remedy = "name the source with --from openstack:URL to have it asked"
             raise SourceUnreachable("the network is not asked for a tree under --root", where=URL, remedy=remedy)
-        if not host.routed():
+        if not host.routed(near=bool(configured)):
             raise SourceUnreachable("there is no route to the network yet", where=(configured or [URL])[0])
         return self._service(configured or [URL], deadline, certain=True)
 

@@ -250,7 +250,7 @@ class _Reading:
             remedy = "name the source with --from seed:URL to have it asked"
             raise SourceUnreachable("the network is not asked for a tree under --root", where=where, remedy=remedy)
         authority = url.partition("://")[2].rpartition("@")[2]
-        if not authority.lower().startswith(LOOPBACK) and not self._host.routed():
+        if not authority.lower().startswith(LOOPBACK) and not self._host.routed(near=True):
             raise SourceUnreachable("there is no route to the network yet", where=where)
 
 

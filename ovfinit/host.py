@@ -14,7 +14,7 @@ from .tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from .deadline import Deadline
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 FACT_LIMIT = 64 * 1024
 OUTPUT_LIMIT = 4 * 1024 * 1024
-# net/route.h: the route is usable
-RTF_UP = 0x1
+# net/route.h, net/ipv6_route.h: the route is usable, leads through a router, is one to ourselves
+RTF_UP, RTF_GATEWAY, RTF_LOCAL = 0x1, 0x2, 0x80000000
 
 
 class Account(Record):
@@ -175,18 +175,30 @@ class Host(Tree):
             found.append(BlockDevice(name, f"/dev/{name}", int(size) * 512, removable, optical))
         return sorted(found, key=lambda device: (not device.optical, device.name))
 
-    def routed(self) -> bool:
-        """True if there is a way out of this machine: a default route that is up (/proc/net/route, ipv6_route)."""
-        for line in (self._fact("/proc/net/route") or "").splitlines()[1:]:
-            fields = line.split()
-            if len(fields) > 3 and fields[1] == "00000000" and int(fields[3], 16) & RTF_UP:
-                return True
-        for line in (self._fact("/proc/net/ipv6_route") or "").splitlines():
-            fields = line.split()
-            default = len(fields) == 10 and fields[0] == "0" * 32 and fields[1] == "00"
-            if default and fields[9] != "lo" and int(fields[8], 16) & RTF_UP:
+    def routed(self, *, near: bool = False) -> bool:
+        """True if there is a way out of this machine: a route that is up and a default one or through a router.
+
+        That is also how a network without a way to the world leads to its metadata service. With `near` a network that
+        an adapter is in is enough, link-local ones aside. From /proc/net/route and ipv6_route.
+        """
+        for device, target, flags in self._routes():
+            default = not target.strip("0")
+            link_local = target.startswith(("fe8", "ff")) or (len(target) == 8 and target.endswith("FEA9"))
+            usable = device != "lo" and flags & RTF_UP and not flags & RTF_LOCAL
+            if usable and (default or flags & RTF_GATEWAY or (near and not link_local)):
                 return True
         return False
+
+    def _routes(self) -> Iterator[tuple[str, str, int]]:
+        """Device, target and flags of each route, the target as the kernel writes it in hexadecimal."""
+        for line in (self._fact("/proc/net/route") or "").splitlines()[1:]:
+            fields = line.split()
+            if len(fields) > 3:
+                yield fields[0], fields[1], _hexadecimal(fields[3])
+        for line in (self._fact("/proc/net/ipv6_route") or "").splitlines():
+            fields = line.split()
+            if len(fields) == 10:
+                yield fields[9], fields[0], _hexadecimal(fields[8])
 
     def look(self, path: str) -> Look | None:
         """What file system an image or a device holds, from a few KiB of it; see `ovfinit.volume.look`.
@@ -227,6 +239,13 @@ class Host(Tree):
         from .process import run
 
         return run(command, deadline, limit=OUTPUT_LIMIT)
+
+
+def _hexadecimal(text: str) -> int:
+    try:
+        return int(text, 16)
+    except ValueError:
+        return 0
 
 
 def _accounts(text: str) -> dict[str, Account]:

@@ -1,4 +1,4 @@
-"""Waiting for a way out: a default route, or any route off this machine, told by netlink and never by sleeping."""
+"""Waiting for a way out: a default route, or one through a router, told by netlink and never by sleeping."""
 
 from __future__ import annotations
 

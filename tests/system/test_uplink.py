@@ -49,6 +49,33 @@ def test_a_route_that_is_there_is_not_waited_for(tmp_path: Path) -> None:
     assert wait(Host(str(tmp_path)), Deadline(0.0)) is True
 
 
+@pytest.mark.parametrize(
+    ("route", "ipv6_route", "out", "near"),
+    [
+        ("ens3\t00000000\t0100000A\t0003", "", True, True),
+        # a network without a way to the world: DHCP's option 121 leads to the metadata service alone
+        ("ens3\tFEA9FEA9\t0200000A\t0007", "", True, True),
+        ("ens3\t0000000A\t00000000\t0001", "", False, True),
+        ("ens3\t0000000A\t00000000\t0000", "", False, False),
+        ("ens3\t0000FEA9\t00000000\t0001", "", False, False),
+        ("lo\t0000007F\t00000000\t0001", "", False, False),
+        ("", f"{'0' * 32} 00 {'0' * 32} 00 fe80{'0' * 27}1 00000400 1 0 00450003 ens3", True, True),
+        ("", f"{'0' * 32} 00 {'0' * 32} 00 {'0' * 32} ffffffff 1 0 00200200 lo", False, False),
+        ("", f"20010db8{'0' * 24} 40 {'0' * 32} 00 {'0' * 32} 00000100 1 0 00000001 ens3", False, True),
+        ("", f"20010db8{'0' * 23}2 80 {'0' * 32} 00 {'0' * 32} 00000000 1 0 80200001 ens3", False, False),
+        ("", f"fe80{'0' * 28} 40 {'0' * 32} 00 {'0' * 32} 00000100 1 0 00000001 ens3", False, False),
+        ("ens3\t00000000\tnonsense\tnonsense", "nonsense", False, False),
+    ],
+)
+def test_what_leads_out_of_a_machine(tmp_path: Path, route: str, ipv6_route: str, *, out: bool, near: bool) -> None:
+    """A default route, or one through a router; a network that an adapter is in is as near as its neighbours."""
+    (tmp_path / "proc/net").mkdir(parents=True)
+    (tmp_path / "proc/net/route").write_text(f"Iface\tDestination\tGateway\tFlags\n{route}\n")
+    (tmp_path / "proc/net/ipv6_route").write_text(f"{ipv6_route}\n")
+    host = Host(str(tmp_path))
+    assert (host.routed(), host.routed(near=True)) == (out, near)
+
+
 def test_an_adapter_without_a_route_ends_at_the_deadline(tmp_path: Path) -> None:
     """An adapter is there and nobody gives it a route: the deadline holds."""
     (tmp_path / "sys/class/net/ens3").mkdir(parents=True)
