@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import os
@@ -9,9 +10,12 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from template import Template
 
 REPO = Path(__file__).resolve().parents[1]
 TREE = REPO / "tests/demo/input/tree"
@@ -19,6 +23,7 @@ FOLDERS = ("etc/ssh", "etc/sudoers.d", "etc/ovfinit/datasources", "home", "root"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM+8yvSkv9j+Gvjj3dWlUKwcEhhkdaTafvKKv55au4rB first@example.com"
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAkbMQBoRp7m9sYZqTZ7eLxy7ZpbZ7oKmjGEXUnWjA7X second@example.com"
 SCRIPT = "#!/bin/sh\necho hello\n"
+FRESH = "OVFINIT_FRESH" in os.environ
 
 
 class Result:
@@ -41,19 +46,41 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(REPO), "NO_COLOR": "1", **more}
 
 
+def settings(env: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment Python reads when it starts."""
+    return {name: text for name, text in env.items() if name.startswith(("PYTHON", "LC_", "LANG"))}
+
+
+@cache
+def template() -> Template:
+    """The process that runs are forked from."""
+    made = Template()
+    atexit.register(made.end)
+    return made
+
+
 def run(
     *words: str | Path,
-    env: dict[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
     timeout: float = 60.0,
     before: Sequence[str] = (),
-    **more: Any,
+    cwd: str | Path | None = None,
+    umask: int = -1,
 ) -> Result:
-    """Run the real program from the checkout, led by the words `before`; more options are those of subprocess.run."""
-    command = [*before, sys.executable, "-m", "ovfinit", *map(str, words)]
-    done = subprocess.run(
-        command, capture_output=True, check=False, timeout=timeout, env=environment(**(env or {})), **more
-    )
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    """Run the real program from the checkout, as `template.py` does.
+
+    Led by the words `before`, or with other settings of Python or of the locale, it is started by itself.
+    """
+    whole = environment(**(env or {}))
+    if not FRESH and not before and settings(whole) == settings(environment()):
+        code, out, err = template().run(list(map(str, words)), whole, timeout, cwd=str(cwd or os.getcwd()), umask=umask)
+    else:
+        command = [*before, sys.executable, "-m", "ovfinit", *map(str, words)]
+        done = subprocess.run(
+            command, capture_output=True, check=False, timeout=timeout, env=whole, cwd=cwd, umask=umask
+        )
+        code, out, err = done.returncode, done.stdout, done.stderr
+    return Result(code, out.decode(), err.decode())
 
 
 def run_as_nobody(*words: str | Path, **more: Any) -> Result:
