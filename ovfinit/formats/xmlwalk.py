@@ -5,6 +5,8 @@ A document type declaration, and with it every entity of its own, is refused.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from ..errors import InputError
 
 TYPE_CHECKING = False
@@ -16,7 +18,7 @@ UNFINISHED = (3, 5, 6, 13, 20)
 ENCODING = (18, 19, 30)
 
 
-class Walk:
+class Walk(ABC):
     """One document being read: its kinds have `start`, `end` and `text`, which expat calls.
 
     `where` names the document in errors; `skipped` is how many lines of its file stand before it.
@@ -34,17 +36,17 @@ class Walk:
         self._parser.CharacterDataHandler = self.text
         self._parser.StartDoctypeDeclHandler = self.refuse
 
+    @abstractmethod
     def start(self, qualified: str, attributes: dict[str, str]) -> None:
         """An element begins."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end(self, qualified: str) -> None:
         """An element ends."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self, text: str) -> None:
         """Characters between tags."""
-        raise NotImplementedError
 
     def refuse(self, *_: object) -> None:
         """A document type declaration could define entities; no document that is read here needs one."""

@@ -26,6 +26,8 @@ NETWORKD = "/run/systemd/network/95-ovfinit-first-boot{}.network"
 IFUPDOWN = "/run/network/interfaces.d/50-ovfinit-first-boot"
 NETPLAN_FOLDERS = ("/etc/netplan", "/run/netplan", "/usr/lib/netplan", "/lib/netplan")
 NETWORKD_FOLDERS = ("/etc/systemd/network", "/run/systemd/network", "/usr/local/lib/systemd/network")
+# where networkd finds what we wrote for good
+OUR_FILES = (("/etc/systemd/network", "10-ovfinit-"), ("/run/systemd/network", "10-netplan-"))
 # what systemd itself ships: for containers and the like, and for no adapter
 SYSTEMDS = ("/usr/lib/systemd/network", "/lib/systemd/network")
 # drivers of the interfaces that clouds give to machines, before any other
@@ -52,7 +54,8 @@ def bring_up(host: Host, config: Config) -> str | None:
     ordered = given(config, host, [])
     if ordered is not None:
         return _as_ordered(host, ordered) if enabled(host, "systemd-networkd") else None
-    names = [interface.name for interface in ranked(host)]
+    interfaces = ranked(host)
+    names = [interface.name for interface in interfaces]
     renderer = choose(host, config.network.renderer)
     if configured(host, renderer):
         return None
@@ -64,6 +67,10 @@ def bring_up(host: Host, config: Config) -> str | None:
         _write(host, IFUPDOWN, f"auto {names[0]}\niface {names[0]} inet dhcp\n")
     elif renderer == USES_NETWORKD or enabled(host, "systemd-networkd"):
         _ask_everywhere(host, names)
+        # a network of ours that stands there goes before DHCP, which then is nothing to tell of
+        names = [interface.name for interface in interfaces if not _is_ours(host, interface)]
+        if interfaces and not names:
+            return None
     else:
         return None
     return f"DHCP on {', '.join(names) or 'whatever adapter appears'}, until the metadata says more"
@@ -80,6 +87,35 @@ def _ask_everywhere(host: Host, names: Sequence[str]) -> None:
             # a wire that leads nowhere keeps nobody waiting
             text += "\n[Link]\nRequiredForOnline=no\n" if place else ""
         _write(host, NETWORKD.format(f"-{name}"), text)
+
+
+def _is_ours(host: Host, interface: Interface) -> bool:
+    """True if networkd configures it by a file of ours, or by what netplan makes of ours; see systemd.network(5)."""
+    return any(
+        _matches(host.text(f"{folder}/{name}") or "", interface)
+        for folder, prefix in OUR_FILES
+        for name in host.listing(folder)
+        if name.startswith(prefix) and name.endswith(".network")
+    )
+
+
+def _matches(text: str, interface: Interface) -> bool:
+    """Whether the section [Match] means it, as far as we ever write one."""
+    known = {"Name": interface.name, "Driver": interface.driver or ""}
+    known |= dict.fromkeys(("MACAddress", "PermanentMACAddress"), interface.mac)
+    section = text.partition("[Match]")[2].partition("\n[")[0]
+    wanted = [line.partition("=")[::2] for line in section.splitlines() if "=" in line and not line.startswith("Type=")]
+    return bool(wanted) and all(
+        any(_fits(known.get(key, ""), pattern) for pattern in patterns.split()) for key, patterns in wanted
+    )
+
+
+def _fits(word: str, pattern: str) -> bool:
+    if word == pattern or not any(sign in pattern for sign in "*?["):
+        return word == pattern
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(word, pattern)
 
 
 def _as_ordered(host: Host, ordered: Wanted) -> str | None:

@@ -5,6 +5,8 @@ Another distribution is one more module with a `Manager` of its own, and a word 
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
+
 from ..errors import ChangeError
 from ..record import Record
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 KNOWN = {"apt": ("/usr/bin/apt-get", ("debian", "ubuntu"))}
 
 
-class Manager(Record):
+class Manager(Record, metaclass=ABCMeta):
     """The calls of one package manager, made in the final stage on behalf of the duty `handler`.
 
     All of them wait while another run holds the manager's lock, ask nobody anything, and keep configuration files
@@ -28,17 +30,17 @@ class Manager(Record):
 
     handler: str
 
+    @abstractmethod
     def update(self, mark: str = "") -> Call:
         """Read the lists of what can be had; again when `mark` is another one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def upgrade(self) -> Call:
         """Bring everything that is installed up to date."""
-        raise NotImplementedError
 
+    @abstractmethod
     def install(self, packages: Sequence[tuple[str, str | None]]) -> Call:
         """Install packages, (name, version or None for the newest) each; one that fails costs no other."""
-        raise NotImplementedError
 
 
 def choose(host: Host, handler: str) -> Manager:

@@ -292,6 +292,25 @@ def test_a_clone_opens_its_way_although_a_file_is_there(tmp_path: Path) -> None:
     assert first.read_text() == "[Match]\nName=eth0\n\n[Network]\nDHCP=yes\n"
 
 
+def test_dhcp_is_told_of_where_it_counts(tmp_path: Path) -> None:
+    """On a later boot our own file decides, and the journal hears of DHCP only on adapters that none of ours fits."""
+    host = Host(str(tmp_path))
+    add_nic(tmp_path, "eth0", "52:54:00:00:00:01", "virtio_net")
+    folder = "etc/systemd/network"
+    put(
+        tmp_path,
+        f"{folder}/10-ovfinit-nic0.network",
+        "[Match]\nMACAddress=52:54:00:00:00:01\nType=!vlan\n\n[Network]\n",
+    )
+    assert bring_up(host, Config()) is None
+    add_nic(tmp_path, "ens5", "52:54:00:00:00:02", "virtio_net")
+    assert bring_up(host, Config()) == "DHCP on ens5, until the metadata says more"
+    put(tmp_path, f"{folder}/10-ovfinit-nic1.network", "[Match]\nName=ens*\nDriver=e1000 virtio_net\n\n[Network]\n")
+    assert bring_up(host, Config()) is None
+    put(tmp_path, f"{folder}/10-ovfinit-nic1.network", "[Match]\nName=ens*\nDriver=e1000\n\n[Network]\n")
+    assert bring_up(host, Config()) == "DHCP on ens5, until the metadata says more"
+
+
 def test_all_adapters_are_asked_at_once(tmp_path: Path) -> None:
     """Before anybody knows which adapter leads to the metadata, all ask, the best one's route first (issue 6618)."""
     for name, driver in (("ens6", "ena"), ("ens5", "ena"), ("eth0", "e1000")):

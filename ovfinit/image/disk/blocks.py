@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from abc import ABC, abstractmethod
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,16 +19,16 @@ PIECE = 1 << 20
 ZEROS = bytes(PIECE)
 
 
-class Blocks:
+class Blocks(ABC):
     """What disks of any kind offer. `size` in bytes; `name` is what errors call it."""
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
 
+    @abstractmethod
     def read(self, offset: int, length: int) -> bytes:
         """Exactly these bytes. Raises InputError when they cannot be read or lie outside."""
-        raise NotImplementedError
 
     def piece(self, offset: int, length: int) -> bytes | None:
         """The same, None if all of them are known to be zero without having been read."""
@@ -37,6 +38,7 @@ class Blocks:
         """The file and the offset at which these bytes lie as they are, in one piece; None if nowhere."""
         return None
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of files and processes."""
 
@@ -169,6 +171,9 @@ class Joined(Blocks):
             if one is None or other != (one[0], one[1] + size):
                 return None
         return places[0][0] if places else None
+
+    def close(self) -> None:
+        """The disk is whoever's who opened it."""
 
     def _places(self, offset: int, length: int) -> list[tuple[Window, int, int]]:
         if offset < 0 or offset + length > self.size:

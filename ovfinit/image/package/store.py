@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from abc import ABC, abstractmethod
 
 from ...errors import InputError
 from ...record import Record
@@ -25,23 +26,24 @@ class Member(Record):
     size: int | None
 
 
-class Store:
+class Store(ABC):
     """The files of a package. `where` is how findings name the package; use as a context manager."""
 
     where: str
 
+    @abstractmethod
     def find(self, href: str) -> Member | None:
         """The file that a href means, None if it is not there. Raises InputError for a href that is hostile."""
-        raise NotImplementedError
 
+    @abstractmethod
     def open(self, member: Member) -> BinaryIO:
         """The file from its beginning, seekable; to be closed before the next one is opened. Raises InputError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def members(self) -> tuple[Member, ...] | None:
         """All files in the order in which they lie there, None where nobody can list them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Give back what is open."""
 
@@ -114,3 +116,6 @@ class Folder(Store):
                 if entry.is_file(follow_symlinks=False):
                     found.append(Member(entry.name, entry.stat(follow_symlinks=False).st_size))
         return tuple(sorted(found, key=lambda member: member.name))
+
+    def close(self) -> None:
+        """Nothing stays open."""
