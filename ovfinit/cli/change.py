@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 
 from ..boot import LOCK_SECONDS, Boot
+from ..chain import NOT_ASKED
 from ..deadline import Deadline
 from ..errors import UsageError
-from ..stages import FINAL, STAGES
+from ..stages import FINAL, LOCAL, STAGES
 from .argument import seconds
 from .output import RESULTS, Output
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
 
+    from ..chain import Probe
     from ..model import Metadata
     from ..plan import Plan
     from ..step import Step
@@ -147,7 +149,7 @@ def _diff(step: Step) -> list[str]:
 def _apply(agent: Boot, stages: tuple[str, ...], output: Output, patience: float | None) -> int:
     if patience is not None and not sys.stdin.isatty():
         raise UsageError("--confirm needs a terminal, where somebody can press a key")
-    found = agent.probe()
+    found = _probe(agent, stages)
     report = agent.apply(found, stages, output.progress, confirm=_confirmer(patience))
     output.progress_end()
     status = report.status
@@ -171,6 +173,23 @@ def _apply(agent: Boot, stages: tuple[str, ...], output: Output, patience: float
         changed = f"{len(entry['changed'])} changed" if entry["changed"] else ""
         output.say(f"  {name:<{longest}} {word}  {changed:<10} {entry['seconds'] * 1000:>6.0f} ms")
     return output.code(1 if failed else 0)
+
+
+def _probe(agent: Boot, stages: tuple[str, ...]) -> Probe:
+    """Ask the sources.
+
+    In the local stage of a boot without systemd nothing brought a network up yet, so those that need one have their
+    turn later, and nobody is told that there is nothing. Raises SourceAbsent then.
+    """
+    early = False
+    if stages == (LOCAL,) and agent.host.live and all(location is None for _, location in agent.wanted):
+        from ..system.uplink import linked
+
+        early = not linked(agent.host)
+    found = agent.probe(network=not early)
+    if early and found.metadata is None and any(verdict.verdict == NOT_ASKED for verdict in found.verdicts):
+        raise found.failure()
+    return found
 
 
 def _confirmer(patience: float | None) -> Callable[[], bool] | None:

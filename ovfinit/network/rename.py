@@ -36,7 +36,7 @@ def due(host: Host, names: Mapping[str, str]) -> tuple[Renaming, ...]:
     # a card that bonds or bridges has more interfaces of one address: which one is meant cannot be known
     unique = {mac: name for name, mac in known.items() if list(known.values()).count(mac) == 1}
     found = [Renaming(unique[mac], name) for mac, name in names.items() if unique.get(mac, name) != name]
-    found = [one for one in found if not _up(host, one.now)]
+    found = [one for one in found if not is_up(host, one.now)]
     while True:
         leaving = {one.now for one in found}
         free = [one for one in found if one.wanted in leaving or not host.exists(f"/sys/class/net/{one.wanted}")]
@@ -59,7 +59,8 @@ def rename(renamings: tuple[Renaming, ...]) -> None:
         _rename(one.now, one.wanted)
 
 
-def _up(host: Host, name: str) -> bool:
+def is_up(host: Host, name: str) -> bool:
+    """True if somebody brought the interface up (ip-link(8))."""
     flags = (host.text(f"/sys/class/net/{name}/flags", 64) or "").strip()
     try:
         return bool(int(flags, 16) & IFF_UP)

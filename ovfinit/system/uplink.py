@@ -33,6 +33,13 @@ def wait(host: Host, deadline: Deadline, patience: float = ADAPTER_SECONDS) -> b
     return True
 
 
+def linked(host: Host) -> bool:
+    """True if a link besides the loopback one was brought up; whether it leads anywhere is another question."""
+    from ..network.rename import is_up
+
+    return any(name != "lo" and is_up(host, name) for name in host.listing("/sys/class/net"))
+
+
 def _adapters(host: Host) -> bool:
     """True if there is a link besides the loopback one; sysfs also lists files of drivers (bonding_masters)."""
     names = host.listing("/sys/class/net")

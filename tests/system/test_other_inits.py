@@ -1,0 +1,36 @@
+"""What the scripts for sysvinit and OpenRC rely on: the local stage of a machine that only a network knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from machine import Machine
+
+# no disk is asked, and the service is one that nobody has
+START = """
+mount -t tmpfs none /sys/class/block
+mkdir -p /etc/ovfinit; rm -rf /var/lib/ovfinit /run/ovfinit
+echo 'ec2: {metadata_urls: ["http://192.0.2.1/"], timeout: 1}' > /etc/ovfinit/ovfinit.yaml
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path, as_root: None) -> Machine:
+    """A machine without any network."""
+    return Machine(tmp_path / "machine")
+
+
+def test_the_network_is_asked_when_it_is_its_turn(machine: Machine) -> None:
+    """Before any link is up a source of the network has its turn later, and `status` still waits for the boot."""
+    result = machine.script(f"{START}\n$OVFINIT apply --stage local || echo code $?; $OVFINIT status || echo code $?")
+    assert result.out == "code 4\nstatus: not run\ncode 1\n"
+    assert "ec2: is asked once there is a network" in result.err
+
+
+def test_a_link_is_enough_to_ask(machine: Machine) -> None:
+    """Once a link is up the source is asked in any stage, and one that does not answer is not absent."""
+    link = "ip link add one type veth peer name two; ip link set one up"
+    result = machine.script(f"{START}\n{link}\n$OVFINIT apply --stage local || echo code $?")
+    assert result.out == "code 1\n"
+    assert "http://192.0.2.1: could not be read" in result.err
