@@ -16,6 +16,11 @@ from scratch import Result, make_ovf, make_seed, make_tree, run
 
 MEMORY = "/dev/shm"
 ENOUGH = 1 << 30
+# files whose tests take seconds of work or of waiting
+COSTLY = (
+    *("image/", "network/test_scenes", "network/test_random", "network/test_ec2_adapters", "handlers/test_system"),
+    *("handlers/test_people", "changes/test_programs", "test_kill", "test_takeback", "test_imports"),
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,13 +38,36 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow tests run when a marker expression names them: `pytest -m slow`."""
-    if "slow" in config.option.markexpr:
-        return
+    """Slow tests run when a marker expression names them: `pytest -m slow`; several workers begin with what costs."""
+    if "slow" not in config.option.markexpr:
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow: run with -m slow"))
+    if (given := getattr(config, "workerinput", None)) is not None:
+        items[:] = dealt(items, int(given["workercount"]))
+
+
+def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """The tests in the order in which each worker, which gets its share in one piece, has costly files first.
+
+    They are not what the others take from it when they are done with their own, so that no long test is begun last, and
+    what the tests of a file share is made in one worker only.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
     for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="slow: run with -m slow"))
+        files.setdefault(item.path, []).append(item)
+    here = Path(__file__).parent
+    costly = [path for path in files if str(path.relative_to(here)).startswith(COSTLY)]
+    rest = [item for path in files if path not in costly for item in files[path]]
+    order: list[pytest.Item] = []
+    for worker in range(workers):
+        share = [item for path in costly[worker::workers] for item in files[path]]
+        room = max(0, (len(items) - len(order)) // (workers - worker) - len(share))
+        order += share + rest[:room]
+        del rest[:room]
+    return order + rest
 
 
 @pytest.fixture

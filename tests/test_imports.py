@@ -71,7 +71,7 @@ def imported(name: str, *, top: bool) -> Iterator[str]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from known(alias.name)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
@@ -89,23 +89,26 @@ def known(*names: str) -> Iterator[str]:
 
 
 @cache
-def nodes(name: str, *, top: bool) -> tuple[ast.AST, ...]:
-    """What counts in a module; see `walk`."""
-    return tuple(walk(ast.parse(MODULES[name].read_text()), top=top))
+def nodes(name: str, *, top: bool) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """The imports of a module that count: never what only a type checker sees, with `top` nothing inside functions."""
+    found = []
+    left: list[ast.AST] = [parsed(name)]
+    while left:
+        node = left.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.append(node)
+        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            left += node.orelse
+        elif not (top and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))):
+            # imports are statements, and no expression holds one
+            left += (child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
+    return tuple(found)
 
 
-def walk(tree: ast.AST, *, top: bool) -> Iterator[ast.AST]:
-    """The nodes that count: never what only a type checker sees, with `top` nothing inside functions."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            for other in node.orelse:
-                yield other
-                yield from walk(other, top=top)
-            continue
-        if top and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            continue
-        yield node
-        yield from walk(node, top=top)
+@cache
+def parsed(name: str) -> ast.Module:
+    """A module as Python reads it."""
+    return ast.parse(MODULES[name].read_text())
 
 
 def cycle(graph: dict[str, set[str]]) -> list[str]:
@@ -194,9 +197,8 @@ def test_no_expensive_imports_of_our_own() -> None:
     wrong = []
     for name in sorted(on_boot):
         for node in nodes(name, top=True):
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-                wrong += [f"{name} imports {other}" for other in names if other.partition(".")[0] in heavy]
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            wrong += [f"{name} imports {other}" for other in names if other.partition(".")[0] in heavy]
     assert wrong == []
 
 

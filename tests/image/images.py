@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 DATA = Path(__file__).parents[1] / "data/bundles"
 KEYS = DATA / "keys"
@@ -68,6 +71,28 @@ def make_ext(path: Path, folder: Path, *, size: str = "24M", kind: str = "ext4",
     return path
 
 
+def used(path: Path) -> Iterator[tuple[int, int]]:
+    """Where a sparse file has content: start and end of every piece."""
+    with path.open("rb") as file:
+        size, end = path.stat().st_size, 0
+        while end < size:
+            try:
+                start = os.lseek(file.fileno(), end, os.SEEK_DATA)
+            except OSError:
+                return
+            end = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+            yield start, end
+
+
+def write_used(file: BinaryIO, offset: int, image: Path) -> None:
+    """Write an image into a new file at an offset; its holes stay holes."""
+    with image.open("rb") as source:
+        for start, end in used(image):
+            source.seek(start)
+            file.seek(offset + start)
+            file.write(source.read(end - start))
+
+
 def make_partitioned(path: Path, parts: list[tuple[str, Path]], label: str = "dos") -> Path:
     """A disk with these (type, image) as partitions, by sfdisk."""
     start, rows = 2048, [f"label: {label}"]
@@ -75,8 +100,7 @@ def make_partitioned(path: Path, parts: list[tuple[str, Path]], label: str = "do
         for kind, image in parts:
             size = image.stat().st_size // 512
             rows.append(f"start={start}, size={size}, type={kind}")
-            file.seek(start * 512)
-            file.write(image.read_bytes())
+            write_used(file, start * 512, image)
             start += size
         file.truncate((start + 2048) * 512)
     subprocess.run(["/usr/sbin/sfdisk", "-q", path], input="\n".join(rows).encode(), check=True)

@@ -322,7 +322,7 @@ DESCRIPTORS = sorted(path for path in (REPO / "tests/data").rglob("*.ovf"))
 @pytest.mark.parametrize(
     "source",
     [
-        path if number % 40 == 0 else pytest.param(path, marks=pytest.mark.slow)
+        path if number % 6 == 0 else pytest.param(path, marks=pytest.mark.slow)
         for number, path in enumerate(DESCRIPTORS)
     ],
     ids=lambda path: path.name,

@@ -255,13 +255,21 @@ def test_a_full_disk_leaves_nothing(destination: str, disk: Path, tmp_path: Path
     assert list(here.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupt_leaves_nothing(number: int, tmp_path: Path) -> None:
-    """Interrupted half-way, and once more while it cleans up, no file, no folder and no child process stays."""
-    big = tmp_path / "big.raw"
-    with big.open("wb") as file:
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A disk that takes its time, not to be changed."""
+    path = tmp_path_factory.mktemp("big") / "big.raw"
+    with path.open("wb") as file:
         for _ in range(40):
-            file.write(os.urandom(MIB) + bytes(MIB))
+            file.write(os.urandom(MIB))
+            file.seek(MIB, os.SEEK_CUR)
+        file.truncate()
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_leaves_nothing(number: int, big: Path, tmp_path: Path) -> None:
+    """Interrupted half-way, and once more while it cleans up, no file, no folder and no child process stays."""
     here = tmp_path / "here"
     here.mkdir()
     words = [sys.executable, "-m", "ovfinit", "image", "convert", big, f"{here}/bundle/", "--full-disk", *OWN]
@@ -270,6 +278,7 @@ def test_an_interrupt_leaves_nothing(number: int, tmp_path: Path) -> None:
     while not any(path.name.endswith(".part.00") for path in here.rglob("*")):
         assert time.monotonic() < deadline
         assert child.poll() is None
+        time.sleep(0.01)
     for _ in range(3):
         child.send_signal(number)
         time.sleep(0.01)
