@@ -16,7 +16,7 @@ from .witness import TICK_SECONDS, Witness, unchanged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
     from typing import Any
 
     from .config import Config
@@ -69,6 +69,8 @@ class Boot:
         self.online = self.host.live or bool(self.wanted)
         # what came of user data, for the later stages of the same boot
         self._sorted: tuple[Metadata, bool, UserData] | None = None
+        # the duties that the final stage of the same boot has to ask, None for all
+        self._unsettled: set[str] | None = None
 
     def _known(self) -> Metadata | None:
         try:
@@ -92,12 +94,13 @@ class Boot:
             raise found.failure()
         return found.metadata
 
-    def plan(self, metadata: Metadata) -> Plan:
-        """What applying this metadata would change."""
+    def plan(self, metadata: Metadata, only: Container[str] | None = None) -> Plan:
+        """What applying this metadata would change; `only` as in `make_plan`."""
         from .plan import make_plan
 
+        handed = self.handed(metadata)
         # what a person asks for is tried again, what a boot does by itself is not
-        return make_plan(metadata, self.config, self.host, self.state, self.handed(metadata), insist=not self.lenient)
+        return make_plan(metadata, self.config, self.host, self.state, handed, insist=not self.lenient, only=only)
 
     def handed(self, metadata: Metadata) -> UserData:
         """What the user and the vendor handed over, sorted out; includes are fetched if there is a network."""
@@ -164,7 +167,7 @@ class Boot:
             if told is not None:
                 return self._spare(metadata, found, told, stages, started)
         with self.spans.measure("plan"):
-            plan = self.plan(metadata)
+            plan = self.plan(metadata, self._unsettled if tuple(stages) == (FINAL,) else None)
         from .execution import execute
 
         outcomes = execute(
@@ -183,6 +186,7 @@ class Boot:
             # nobody knows yet what else is to be done
             left |= {NETWORK, FINAL}
         left = left if more else set()
+        self._unsettled = plan.unsettled() if left == {FINAL} else None
         known = status.summarize(
             metadata,
             found.records(),

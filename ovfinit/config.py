@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 
-from .duties import ORDER
 from .errors import ConfigError, InputError
 from .paths import DROPINS, SETTINGS
 from .record import Record
@@ -292,6 +291,12 @@ def _choices(*allowed: str) -> Callable[[object, Document, tuple[str, ...]], tup
     return one_of
 
 
+def _duties(value: object, document: Document, path: tuple[str, ...]) -> tuple[str, ...]:
+    from .duties import ORDER
+
+    return _choices(*ORDER)(value, document, path)
+
+
 def _choice(*allowed: str) -> Callable[[object, Document, tuple[str, ...]], str]:
     def one(value: object, document: Document, path: tuple[str, ...]) -> str:
         if value not in allowed:
@@ -351,7 +356,7 @@ def _watch(value: object, document: Document, path: tuple[str, ...]) -> WatchCon
 
 _TOP: dict[str, Callable[[object, Document, tuple[str, ...]], Any]] = {
     "datasources": _texts,
-    "disable": _choices(*ORDER),
+    "disable": _duties,
     "watch": _watch,
 }
 _SECTIONS: dict[str, type[Record]] = {

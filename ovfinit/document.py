@@ -123,7 +123,7 @@ def _payload(value: object, name: str, where: str) -> bytes:
 
 def _describe(payload: bytes, *, secrets: bool) -> dict[str, Any]:
     from .digest import sha256
-    from .userdata.content import sniff
+    from .payload import sniff
 
     known = {"type": sniff(payload), "size": len(payload), "sha256": sha256(payload).hexdigest()}
     return {**known, "base64": b2a_base64(payload, newline=False).decode()} if secrets else known

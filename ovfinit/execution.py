@@ -286,17 +286,19 @@ class _Execution:
 
     def close(self) -> None:
         """Mark the duties that are done, and what is ours now."""
-        for name, tally in self.tallies.items():
-            later = any(
-                step.change.handler == name and (step.deferred or (step.due and step.change.stage not in self.stages))
-                for step in self.plan.steps()
-            )
-            if not tally.errors and not later:
+        unfinished = {name for name, tally in self.tallies.items() if tally.errors}
+        unfinished |= {
+            step.change.handler
+            for step in self.plan.steps()
+            if step.deferred or (step.due and step.change.stage not in self.stages)
+        }
+        for name in self.tallies:
+            if name not in unfinished:
                 self.done.setdefault(name, {})
-                for step in self.plan.steps():
-                    if step.change.handler == name and step.change.kind == "user":
-                        # told which users were made as long as something else had failed
-                        self.done.pop(marks.name(step.change), None)
+        for step in self.plan.steps():
+            if step.change.kind == "user" and step.change.handler not in unfinished:
+                # told which users were made as long as something else had failed
+                self.done.pop(marks.name(step.change), None)
         made = {target for tally in self.tallies.values() for target in tally.changed}
         now = settled(self.plan.past, self.steps, made).with_(done=self.done)
         if self.plan.past.new or now != self.plan.past.with_(new=False):

@@ -84,7 +84,7 @@ def _kind(path: str) -> tuple[str, str | None]:
         return _VOLUMES.get(look.label.lower(), ("OVF environment volume", "ovf"))
     if os.path.basename(path) in ("ovfinit.yaml",) or "/ovfinit.yaml.d/" in os.path.abspath(path):
         return "ovfinit.yaml", None
-    from .userdata.content import sniff
+    from .payload import sniff
 
     if head.startswith(b"\x1f\x8b") or sniff(head) is not None:
         return "user data", None

@@ -10,14 +10,14 @@ from .errors import ChangeError, OvfinitError, fault
 from .ledger import leftover
 from .model import Problem
 from .record import Record
-from .stages import STAGES
+from .stages import FINAL, STAGES
 from .state import Past, State
 from .userdata import NOTHING, UserData
 from .userdata.handed import ANY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from .config import Config
     from .host import Host
@@ -56,14 +56,30 @@ class Plan(Record):
             for duty in self.duties:
                 yield from (step for step in duty.steps if step.change.stage == stage)
 
+    def unsettled(self) -> set[str]:
+        """The duties that a plan for the final stage must ask once more: all but those whose every step came before."""
+        return {
+            duty.handler
+            for duty in self.duties
+            if duty.error or not duty.steps or any(step.change.stage == FINAL for step in duty.steps)
+        }
+
 
 def make_plan(
-    metadata: Metadata, config: Config, host: Host, state: State, handed: UserData = NOTHING, *, insist: bool = False
+    metadata: Metadata,
+    config: Config,
+    host: Host,
+    state: State,
+    handed: UserData = NOTHING,
+    *,
+    insist: bool = False,
+    only: Container[str] | None = None,
 ) -> Plan:
     """Ask every duty that has something to do here and is not disabled, then compare.
 
-    With `insist`, a network configuration that was taken back is tried again. Changes nothing; raises StateError for
-    damaged state.
+    With `insist`, a network configuration that was taken back is tried again. `only` are the duties to ask if an
+    earlier plan of the same boot has told which have something left to do; what nobody wants any more has gone with
+    that one. Changes nothing; raises StateError for damaged state.
     """
     assert metadata.instance_id is not None
     past = state.past(metadata.instance_id)
@@ -82,7 +98,7 @@ def make_plan(
     unread = None if past.new else _unread(metadata, handed)
     unknown = TOLD if unread is not None else ()
     left_alone = (*config.disable, *held, *(name for name in unknown if name in past.done))
-    for name in ORDER:
+    for name in (one for one in ORDER if only is None or one in only):
         if name in asked and name not in left_alone:
             duties.append(_plan_duty(name, metadata, config, host, past, handed))
         elif name in handed.broken and name not in left_alone:
@@ -94,7 +110,8 @@ def make_plan(
     kept = (*left_alone, *unknown)
     # who was told to leave everything alone tells of no mistake
     heard = {name: finding for name, finding in handed.broken.items() if name not in config.disable}
-    return Plan(metadata, past, (*leftovers(duties, kept, host, past), *duties), handed.with_(broken=heard))
+    going = leftovers(duties, kept, host, past) if only is None else ()
+    return Plan(metadata, past, (*going, *duties), handed.with_(broken=heard))
 
 
 def _says(metadata: Metadata, field: str) -> bool:

@@ -30,11 +30,12 @@ class Record:
     _defaults: dict[str, Any] = {}
 
     def __init_subclass__(cls) -> None:
-        own = cls.__dict__.get("__annotations__", {})
-        names = [name for name in own if not name.startswith("_") and not str(own[name]).startswith("ClassVar")]
-        cls._fields = (*cls._fields, *(name for name in names if name not in cls._fields))
+        own = vars(cls)
+        kinds = own.get("__annotations__", {})
+        names = [name for name in kinds if name[0] != "_" and not str(kinds[name]).startswith("ClassVar")]
+        cls._fields = tuple(dict.fromkeys([*cls._fields, *names]))
         cls._known = frozenset(cls._fields)
-        cls._defaults = {**cls._defaults, **{name: cls.__dict__[name] for name in names if name in cls.__dict__}}
+        cls._defaults = {**cls._defaults, **{name: own[name] for name in names if name in own}}
 
     def __init__(self, *values: Any, **named: Any) -> None:
         given = {**self._defaults, **dict(zip(self._fields, values)), **named}

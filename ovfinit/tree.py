@@ -43,7 +43,8 @@ class Tree:
         kept as written. Raises InputError for a loop of links.
         """
         self.note(path)
-        if self.root == "/" and follow:
+        if self.root == "/":
+            # the kernel follows the links on the way
             return os.path.abspath(path)
         todo = [part for part in path.split("/") if part][::-1]
         done: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..changes import ReloadNetwork, RenameInterfaces
 from ..deadline import Deadline
 from ..errors import NetworkLost
-from ..network import activate
+from ..network.choose import running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ LOOK_SECONDS, TOOL_SECONDS = 5.0, 60.0
 
 def _reload(change: ReloadNetwork, _: Step, host: Host) -> None:
     """Raises ChangeError if the renderer's tool fails, NetworkLost if something is out of reach now that was not."""
-    if not activate.running(host, change.target):
+    if not running(host, change.target):
         return
-    from ..network import reach
+    from ..network import activate, reach
 
     before = reach.look(host, change.targets, Deadline(LOOK_SECONDS))
     activate.activate(host, change.target, Deadline(TOOL_SECONDS), change.former)

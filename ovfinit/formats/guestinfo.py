@@ -11,7 +11,6 @@ import os
 from ..digest import digest
 from ..errors import InputError, SourceInvalid, SourceUnreachable
 from ..model import Problem
-from ..userdata.content import decode, decode_document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +70,10 @@ class Guestinfo:
 
         Raises SourceInvalid for a `guestinfo.metadata` that cannot be used: the instance id may be in it.
         """
+        if not self.values:
+            return said
+        from ..userdata.content import decode, decode_document
+
         fields: dict[str, Any] = {}
         origins: dict[str, str] = dict(said.origins)
         problems = list(said.problems)
@@ -137,6 +140,7 @@ class Guestinfo:
 
 def _metadata(data: bytes, origins: dict[str, str], said: Metadata) -> dict[str, Any]:
     """The fields in `guestinfo.metadata`: JSON or YAML with the keys of cloud-init's VMware source."""
+    from ..userdata.content import decode_document
     from .yamltext import load
 
     where = f"{PREFIX}.metadata"

@@ -7,7 +7,7 @@ import os
 from .. import atomic
 from ..errors import ChangeError, InputError
 from ..paths import RUN
-from .choose import IFUPDOWN, NETPLAN, NETWORKD, NETWORKMANAGER
+from .choose import IFUPDOWN, NETPLAN, NETWORKD, NETWORKMANAGER, SIGNS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 OUTPUT_LIMIT = 64 * 1024
 FORMER = f"{RUN}/interfaces.former"
 BUS = "/run/dbus/system_bus_socket"
-# what each renderer's own service leaves under /run once it is up
-SIGNS = {
-    NETWORKD: ("/run/systemd/netif/state",),
-    IFUPDOWN: ("/run/network/ifstate",),
-    NETWORKMANAGER: ("/run/NetworkManager/NetworkManager.pid",),
-    NETPLAN: ("/run/systemd/netif/state", "/run/NetworkManager/NetworkManager.pid"),
-}
-
-
-def running(host: Host, renderer: str) -> bool:
-    """True if whoever reads the renderer's files has read them already, and must be told of new ones."""
-    return host.live and any(host.exists(sign) for sign in SIGNS[renderer])
 
 
 def activate(host: Host, renderer: str, deadline: Deadline, former: Mapping[str, bytes | None]) -> None:

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from ..host import Host
 
 AUTO, NETWORKD, NETPLAN, IFUPDOWN, NETWORKMANAGER = "auto", "networkd", "netplan", "ifupdown", "networkmanager"
+# what each renderer's own service leaves under /run once it is up
+SIGNS = {
+    NETWORKD: ("/run/systemd/netif/state",),
+    IFUPDOWN: ("/run/network/ifstate",),
+    NETWORKMANAGER: ("/run/NetworkManager/NetworkManager.pid",),
+    NETPLAN: ("/run/systemd/netif/state", "/run/NetworkManager/NetworkManager.pid"),
+}
 OWN_DOCUMENT = "/etc/netplan/50-ovfinit.yaml"
 _ENABLED = "/etc/systemd/system"
 _UNITS = (_ENABLED, "/usr/lib/systemd/system", "/lib/systemd/system")
@@ -86,6 +93,11 @@ def _leaves_adapters_alone(host: Host) -> bool:
     return host.exists(f"/usr/lib/{_UNMANAGED}") and not any(
         host.exists(f"{folder}/{_UNMANAGED}") for folder in ("/etc", "/run")
     )
+
+
+def running(host: Host, renderer: str) -> bool:
+    """True if whoever reads the renderer's files has read them already, and must be told of new ones."""
+    return host.live and any(host.exists(sign) for sign in SIGNS[renderer])
 
 
 def uses_netplan(host: Host) -> bool:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 LIMIT = 64 * 1024
 NOTHING = ("", "0.0.0.0", "::")  # noqa: S104
-# how the root file system says that it comes over the network; nfsroot.rst, dracut.cmdline(7), initramfs-tools(7)
-_WORDS = ("nfsroot", "netroot", "iscsi_target_name", "ISCSI_TARGET_NAME", "rd.iscsi.firmware", "rd.iscsi.initiator")
-_ROOTS = ("/dev/nfs", "nfs:", "nfs4:", "iscsi:", "nbd:", "fcoe:", "nvmf:", "dhcp", "cifs:", "live:http")
 
 
 def read(host: Host) -> tuple[dict[str, Any] | None, str, list[str]]:
@@ -40,13 +37,6 @@ def read(host: Host) -> tuple[dict[str, Any] | None, str, list[str]]:
         except (InputError, Unusable, ValueError) as error:
             problems.append(f"{path} is not understood{f': {error}' if isinstance(error, Unusable) else ''}")
     return {"version": 2, "ethernets": ethernets} if ethernets else None, first, problems
-
-
-def root_over_network(host: Host) -> bool:
-    """True if the root file system comes over the network: whoever takes that interface down takes the machine down."""
-    words = host.cmdline
-    root = words.get("root", "")
-    return any(word in words for word in _WORDS) or root.startswith(_ROOTS) or words.get("boot") == "nfs"
 
 
 def _device(values: dict[str, str], ethernets: dict[str, dict[str, Any]], macs: dict[str, str]) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..model import Metadata
 
 FALLBACK = "DHCP, because nothing else configures a network"
+# how the root file system says that it comes over the network; nfsroot.rst, dracut.cmdline(7), initramfs-tools(7)
+_WORDS = ("nfsroot", "netroot", "iscsi_target_name", "ISCSI_TARGET_NAME", "rd.iscsi.firmware", "rd.iscsi.initiator")
+_ROOTS = ("/dev/nfs", "nfs:", "nfs4:", "iscsi:", "nbd:", "fcoe:", "nvmf:", "dhcp", "cifs:", "live:http")
 
 
 def wanted(metadata: Metadata, config: Config, host: Host) -> Wanted:
@@ -25,10 +28,9 @@ def wanted(metadata: Metadata, config: Config, host: Host) -> Wanted:
     ordered = given(config, host, problems)
     if ordered is not None:
         return ordered.with_(problems=tuple(problems))
-    from .initramfs import root_over_network
-
-    early = _early(host, problems) if metadata.network is None or root_over_network(host) else None
-    if early is not None and root_over_network(host):
+    needed = _root_over_network(host)
+    early = _early(host, problems) if metadata.network is None or needed else None
+    if early is not None and needed:
         kinds = [kind for kind in (early.network or {}).values() if isinstance(kind, dict)]
         for device in (one for kind in kinds for one in kind.values()):
             device["critical"] = True
@@ -55,3 +57,10 @@ def _early(host: Host, problems: list[Problem]) -> Wanted | None:
         origin = f"{COMMAND_LINE}#ip"
         problems += [Problem(FIELD, text, origin) for text in wrong]
     return None if network is None else Wanted(network, origin)
+
+
+def _root_over_network(host: Host) -> bool:
+    """True if the root file system comes over the network: whoever takes that interface down takes the machine down."""
+    words = host.cmdline
+    root = words.get("root", "")
+    return any(word in words for word in _WORDS) or root.startswith(_ROOTS) or words.get("boot") == "nfs"

@@ -188,7 +188,8 @@ class _Work:
                 self._use(field, name)
 
     def _take_payload(self, names: Names, field: str) -> None:
-        from ..userdata.content import decode, sniff
+        from ..payload import sniff
+        from ..userdata.content import decode
 
         for name in names.find(field, self._table)[:1]:
             value = self._given.properties[name]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from ..fingerprint import fingerprint
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +21,8 @@ def host_keys(host: Host, asked: Mapping[str, Any]) -> Iterator[str]:
     """
     if not asked.get("ssh", {}).get("emit_keys_to_console", True):
         return
+    from ..fingerprint import fingerprint
+
     keys = list(_public_keys(host))
     for word, hidden, lines in (
         ("FINGERPRINTS", asked.get("ssh_fp_console_blacklist", ()), [(kind, fingerprint(key)) for kind, key in keys]),

@@ -71,8 +71,9 @@ def _network(host: Host, renderer: str, former: Mapping[str, bytes | None]) -> I
     """The running network follows once all files are what they were."""
     from ..deadline import Deadline
     from ..network import activate
+    from ..network.choose import running
 
-    if activate.running(host, renderer):
+    if running(host, renderer):
         try:
             activate.activate(host, renderer, Deadline(TOOL_SECONDS), former)
         except OvfinitError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..finding import WARNING, Finding
-from .content import BOM
+from ..payload import BOM
 from .handed import ANY, Script, UserData
 from .kinds import BOOTHOOK, CONFIG, PATCH, WHEN
 from .part import Part

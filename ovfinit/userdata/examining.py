@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..finding import ERROR, WARNING, Finding
+from ..payload import BOM, sniff
 from .collecting import sort_out
-from .content import BOM, sniff
 from .kinds import BOOTHOOK, CONFIG, WHEN
 from .part import Part
 from .unfolding import Unfolding

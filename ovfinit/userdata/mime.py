@@ -9,7 +9,7 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from binascii import a2b_base64, a2b_qp
 
-from .content import BOM
+from ..payload import BOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

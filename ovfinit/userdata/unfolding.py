@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ..errors import InputError
 from ..finding import ERROR, WARNING, Finding
-from .content import BOM, GZIP, LIMIT, decompress, sniff
+from ..payload import BOM, GZIP, sniff
+from .content import LIMIT, decompress
 from .kinds import CONTAINERS, GENERIC, LEAVES, REFUSED, SCRIPT, describe
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .content import BOM, OPENINGS
+from ..payload import BOM, OPENINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ovfinit.datasource import Deadline, SourceAbsent, SourceInvalid, SourceUnre
 from ovfinit.host import BlockDevice, Host
 from ovfinit.model import Metadata, Nic, Problem, Secret
 from ovfinit.normalize import normalize
-from ovfinit.userdata.content import sniff
+from ovfinit.payload import sniff
 
 SAMPLES = Path(__file__).parent.parent / "data" / "ovf"
 OPEN = '<Environment xmlns="http://schemas.dmtf.org/ovf/environment/1" xmlns:oe="http://schemas.dmtf.org/ovf/environment/1"'

@@ -138,9 +138,11 @@ def test_unusable_passwords(root: Path, password: str) -> None:
 
 
 def test_sudo_rule(root: Path) -> None:
-    """The rule passes visudo, which looks at it before it takes its place; without a rule there is no file."""
+    """Visudo takes the rule, and looks at one out of the ordinary before it counts; without a rule there is no file."""
     file = kinds(wanted(root), WriteFile)[0]
-    assert (file.mode, file.check) == (0o440, ("visudo", "-cf"))
+    assert (file.mode, file.check) == (0o440, ())
+    for rule in ("ALL=(root) NOPASSWD:/bin/ls", "ALL=(ALL)\nNOPASSWD:ALL"):
+        assert kinds(wanted(root, Config(default_user=UserConfig(sudo=rule))), WriteFile)[0].check == ("visudo", "-cf")
     assert not kinds(wanted(root, Config(default_user=UserConfig(sudo=""))), WriteFile)
     visudo = shutil.which("visudo", path="/usr/sbin:/sbin:/usr/bin")
     if visudo is None:

@@ -7,7 +7,8 @@ from base64 import b64encode
 import pytest
 
 from ovfinit.errors import InputError
-from ovfinit.userdata.content import decode, decode_document, decompress, sniff, unwrap
+from ovfinit.payload import sniff
+from ovfinit.userdata.content import decode, decode_document, decompress, unwrap
 
 
 @pytest.mark.parametrize(
