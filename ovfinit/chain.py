@@ -11,6 +11,7 @@ from time import monotonic
 from . import __version__
 from .datasource import Deadline
 from .errors import InputError, OvfinitError, PluginError, SourceAbsent, SourceInvalid, SourceUnreachable
+from .plugins import not_for_a_tree
 from .record import Record
 
 TYPE_CHECKING = False
@@ -117,6 +118,8 @@ def probe(
             where: str | None = None
             if not_here is not None:
                 verdict, reason = NOT_HERE, not_here
+            elif plugin.source.needs_network and not (host.live or named):
+                raise not_for_a_tree(plugin.name)
             elif plugin.source.needs_network and not network:
                 verdict, reason = NOT_ASKED, "is asked once there is a network"
             else:

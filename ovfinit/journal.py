@@ -187,14 +187,14 @@ class Journal:
             pass  # a full disk, say; what was made is made
 
     def notes(self, number: int) -> dict[int, dict[str, str]]:
-        """What `note` appended, by the change's index; a line that was cut off is left out."""
+        """What `note` appended, by the change's index; a line that was cut off or damaged is left out."""
         found: dict[int, dict[str, str]] = {}
         for line in (self.state.tree.text(f"{self.folder}/{number:04}.done") or "").splitlines():
             try:
                 noted = loads(line)
-            except ValueError:
+                found[int(noted["index"])] = dict(noted["after"])
+            except (ValueError, TypeError, KeyError):
                 continue
-            found[noted["index"]] = noted["after"]
         return found
 
 

@@ -10,7 +10,7 @@ import os
 import stat
 
 from .datasource import Datasource
-from .errors import ConfigError, InputError, PluginError, UsageError
+from .errors import ConfigError, InputError, PluginError, SourceError, SourceUnreachable, UsageError
 from .paths import PLUGINS
 from .record import Record
 
@@ -34,7 +34,7 @@ class Found(Record):
     origin: str
     kind: str
     made: Datasource | None = None
-    error: PluginError | None = None
+    error: SourceError | None = None
     warning: str | None = None
 
     @property
@@ -99,10 +99,20 @@ def find(
                 f"no plugin has this name; there are {have}", where=place or "datasources in ovfinit.yaml"
             )
             found = Found(name, "", "missing", error=error)
-        if wanted and found.source is not None and wanted[index][1] is not None:
-            found.source.location = wanted[index][1]
+        location = wanted[index][1] if wanted else None
+        if place is not None and not host.live and (found.needs_network or "://" in (location or "")):
+            # the kernel command line is the tree's, and whoever works on the tree is at another place
+            found = Found(name, found.origin, found.kind, error=not_for_a_tree(name, place))
+        if found.source is not None and location is not None:
+            found.source.location = location
         chosen.append(_shadow(found) if found.name in known and found.name in SHIPPED else found)
     return chosen
+
+
+def not_for_a_tree(name: str, where: str | None = None) -> SourceUnreachable:
+    """Why a source of the network is not asked for a tree that itself names it."""
+    remedy = f"name the source with --from {name}:URL to have it asked"
+    return SourceUnreachable("the network is not asked for a tree under --root", where=where, remedy=remedy)
 
 
 def strangers(host: Host, config: Config) -> list[ConfigError]:

@@ -178,3 +178,13 @@ def test_what_cannot_be_kept_costs_one_place(tree: Path, ovfinit: Program, seed:
     assert "was not kept" in told["/etc/localtime"][1]
     assert told["/etc/hostname"][0] == "restored"
     assert (tree / "opt/large").stat().st_size == 20 << 20
+
+
+def test_damaged_notes(tree: Path, ovfinit: Program, seed: Seed) -> None:
+    """What became of single changes is noted line by line, and a line that is damaged is one that is not there."""
+    before = snapshot(tree, times="files")
+    ovfinit("apply", "--root", tree, "--from", seed())
+    (notes,) = tree.glob("var/lib/ovfinit/instances/*/journal/*.done")
+    notes.write_text('{}\n[]\nnull\n{"index": "x", "after": {}}\n{"index": 1, "after": 2}\n{"ind')
+    ovfinit("undo", "--root", tree)
+    assert differences(before, snapshot(tree, times="files")) == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 # the class of the C module: `socket` imports selectors, enum and re besides
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, socket
@@ -26,11 +27,14 @@ def notify(text: str) -> bool:
 
 
 def journal(message: str, message_id: str, priority: int = INFO, **fields: str) -> bool:
-    """One entry with fields of our own; False where no journal runs."""
+    """One entry with fields of our own; False where no journal runs, and standard error has to do for what is wrong."""
     entry = {"MESSAGE": message, "MESSAGE_ID": message_id, "PRIORITY": str(priority), "SYSLOG_IDENTIFIER": "ovfinit"}
     entry |= {f"OVFINIT_{name.upper()}": value for name, value in fields.items()}
     lines = (f"{name}={' '.join(value.splitlines())}\n" for name, value in entry.items())
-    return _send(JOURNAL, "".join(lines).encode("utf-8", "replace"))
+    sent = _send(JOURNAL, "".join(lines).encode("utf-8", "replace"))
+    if not sent and priority <= WARNING:
+        sys.stderr.write(f"ovfinit: {message}\n")
+    return sent
 
 
 def _send(address: str, data: bytes) -> bool:

@@ -34,3 +34,12 @@ def test_a_link_is_enough_to_ask(machine: Machine) -> None:
     result = machine.script(f"{START}\n{link}\n$OVFINIT apply --stage local || echo code $?")
     assert result.out == "code 1\n"
     assert "http://192.0.2.1: could not be read" in result.err
+
+
+def test_what_is_wrong_is_said_where_no_journal_runs(machine: Machine) -> None:
+    """The daemon of a machine without a journal names on standard error what keeps it from its work."""
+    broken = "echo 'datasources: [ovf]' > /etc/ovfinit/ovfinit.yaml; mkdir -p /var/lib/ovfinit/seed"
+    broken += "; echo '<oops' > /var/lib/ovfinit/seed/ovf-env.xml"
+    result = machine.script(f"{START}\n{broken}\n$OVFINIT daemon || echo code $?")
+    assert result.out == "code 1\n"
+    assert "ovfinit: is not well-formed XML" in result.err
