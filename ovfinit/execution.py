@@ -176,15 +176,15 @@ class _Execution:
         except OSError as error:
             where = self.state.folder(self.instance_id)
             raise StateError(f"cannot be written: {error.strerror}", where=where) from error
+        ahead: dict[str, Mapping[str, Any]] = {}
         if self.due or new:
-            self.number = self.journal.open(self.due, previous, own)
+            self.number, ahead = self.journal.begin(self.due, previous, own)
         begun = {marks.name(step.change): _begun(step) for step in self.due if getattr(step.change, "append", False)}
         if begun:
             self.past = self.past.with_(done={**self.past.done, **begun})
         if self.plan.handed.fetched:
-            self.state.keep_includes(self.instance_id, self.plan.handed.fetched)
-        self.state.remember(metadata, sources, self.past)
-        self.state.flush()
+            ahead |= self.state.includes_file(self.instance_id, self.plan.handed.fetched)
+        self.state.remember(metadata, sources, self.past, ahead)
 
     def make(self, index: int, step: Step) -> None:
         """One change; a failure is the duty's, not ours."""

@@ -20,7 +20,7 @@ from .state import REMEDY, DamagedStateError, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from .changes import Change
@@ -130,8 +130,13 @@ class Journal:
         names = self.state.tree.listing(self.folder)
         return [int(name[:4]) for name in names if name.endswith(".json") and name[:4].isdecimal()]
 
-    def open(self, steps: Sequence[Step], previous: str | None, own: Sequence[str]) -> int:
-        """Write a record ahead; `previous` is where the instance link pointed, `own` of ours what was not there."""
+    def begin(
+        self, steps: Sequence[Step], previous: str | None, own: Sequence[str]
+    ) -> tuple[int, dict[str, Mapping[str, Any]]]:
+        """The number of the next record, and the file, by its path, that is to be written ahead of the changes.
+
+        `previous` is where the instance link pointed, `own` of ours what was not there.
+        """
         tree = self.state.tree
         entries = []
         for step in steps:
@@ -156,11 +161,8 @@ class Journal:
                 entry["after"] = sha256(step.after).hexdigest()
             entries.append(entry)
         number = max(self.numbers(), default=0) + 1
-        self.state.make_folder(self.folder)
-        self.state.write(
-            f"{self.folder}/{number:04}.json", {"changes": entries, "previous": previous, "own": list(own)}
-        )
-        return number
+        record = {"changes": entries, "previous": previous, "own": list(own)}
+        return number, {f"{self.folder}/{number:04}.json": record}
 
     def record(self, number: int) -> dict[str, Any]:
         """What `open` wrote. Raises StateError if it is damaged."""

@@ -150,14 +150,24 @@ class State:
         except DamagedStateError:
             return Past()
 
-    def remember(self, metadata: Metadata, sources: Iterable[Mapping[str, Any]], past: Past) -> None:
-        """Make this the current instance: what was read, how it was found, what an earlier one left."""
+    def remember(
+        self,
+        metadata: Metadata,
+        sources: Iterable[Mapping[str, Any]],
+        past: Past,
+        more: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Make this the current instance: what was read, how it was found, what an earlier one left, and `more` files.
+
+        Raises StateError; it is not the current one then.
+        """
         assert metadata.instance_id is not None
         folder = self.folder(metadata.instance_id)
         self.make_folder(folder)
-        self.write(f"{folder}/metadata.json", {"metadata": document.private(metadata), "sources": list(sources)})
-        self.save_past(metadata.instance_id, past)
+        read = {"metadata": document.private(metadata), "sources": list(sources)}
+        self.write({**more, f"{folder}/metadata.json": read, f"{folder}/applied.json": _written(past)})
         self.point_to(folder_name(metadata.instance_id))
+        self.flush()
 
     def includes(self, instance_id: str) -> dict[str, bytes]:
         """URL → what an include of this instance's user data brought; a damaged record brought nothing."""
@@ -167,18 +177,14 @@ class State:
         except (DamagedStateError, ValueError, TypeError, AttributeError):
             return {}
 
-    def keep_includes(self, instance_id: str, fetched: Mapping[str, bytes]) -> None:
-        """Remember what includes brought, so that later boots need no network for them."""
+    def includes_file(self, instance_id: str, fetched: Mapping[str, bytes]) -> dict[str, Mapping[str, Any]]:
+        """The file, by its path, that keeps what includes brought, so that later boots need no network for them."""
         urls = {url: b2a_base64(content, newline=False).decode() for url, content in fetched.items()}
-        self.write(f"{self.folder(instance_id)}/includes.json", {"urls": urls})
+        return {f"{self.folder(instance_id)}/includes.json": {"urls": urls}}
 
     def save_past(self, instance_id: str, past: Past) -> None:
         """Write digests and marks."""
-        written = {
-            path: {"sha256": list(digests), "handler": past.wanted_by.get(path, "")}
-            for path, digests in past.written.items()
-        }
-        self.write(f"{self.folder(instance_id)}/applied.json", {"written": written, "done": dict(past.done)})
+        self.write({f"{self.folder(instance_id)}/applied.json": _written(past)})
 
     def point_to(self, name: str | None) -> None:
         """Turn the `instance` link to that folder, or take it away."""
@@ -222,13 +228,28 @@ class State:
             raise StateError(f"is of version {stored['version']}, this program knows {VERSION}", where=path)
         return stored
 
-    def write(self, path: str, content: Mapping[str, Any], mode: int = 0o600) -> None:
-        """Write a state file, whole or not at all; what was changed before is durable before it is."""
+    def write(self, files: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write state files, 0600, each whole or not at all; what was changed before is durable before they are.
+
+        Raises StateError; none of them is new then.
+        """
+        documents = {
+            self.tree.real(path): document.dumps({"version": VERSION, **content}, compact=True)
+            for path, content in files.items()
+        }
         try:
             atomic.flush()
-            atomic.write(self.tree.real(path), document.dumps({"version": VERSION, **content}, compact=True), mode)
+            atomic.write_all(documents, 0o600)
         except OSError as error:
-            raise StateError(f"cannot be written: {error.strerror}", where=path) from error
+            raise StateError(f"cannot be written: {error.strerror}", where=next(iter(files))) from error
+
+
+def _written(past: Past) -> dict[str, Any]:
+    written = {
+        path: {"sha256": list(digests), "handler": past.wanted_by.get(path, "")}
+        for path, digests in past.written.items()
+    }
+    return {"written": written, "done": dict(past.done)}
 
 
 def _past(stored: Mapping[str, Any], path: str, *, new: bool) -> Past:

@@ -64,7 +64,7 @@ class Witness:
         """Remember what was seen, and with it what a run that has nothing to do tells of itself. Raises StateError."""
         if not self.fleeting:
             document = {"circumstances": _circumstances(self.tree), "seen": self.seen, "told": told}
-            state.write(_file(state, instance_id), document)
+            state.write({_file(state, instance_id): document})
 
 
 def unchanged(tree: Tree, state: State, instance_id: str) -> Mapping[str, Any] | None:

@@ -170,7 +170,9 @@ def test_what_a_template_looks_at_counts(tree: Path, ovfinit: Program, seed: See
         ovfinit("daemon", "--root", tree, "--from", source)
         return bool(json.loads((tree / "run/ovfinit/status.json").read_text())["unchanged"])
 
-    assert [boot(), boot()] == [False, True]
+    assert boot() is False
+    # a clock that stood still while the first one worked makes it doubt, and the next one certain
+    assert any(boot() for _ in range(3))
     release = tree / "etc/os-release"
     release.write_text(release.read_text() + '\nVERSION_ID="99"\n')
     assert boot() is False

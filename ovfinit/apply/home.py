@@ -11,6 +11,8 @@ from .folders import make_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..host import Account, Host
 
 SKELETON = "/etc/skel"
@@ -30,7 +32,9 @@ def make_home(host: Host, account: Account) -> None:
     try:
         skeleton = host.real(SKELETON)
         if os.path.isdir(skeleton):
-            _copy(skeleton, new, owner)
+            for path in list(_copy(skeleton, new, owner)):
+                # all are written by now, and a disk that flushes them together takes little more than for one
+                _flush(path)
         else:
             os.mkdir(new)
             os.chown(new, *owner)
@@ -51,13 +55,21 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _copy(source: str, target: str, owner: tuple[int, int]) -> None:
-    """A file, link or folder with its mode and times; the content is durable on return."""
+def _flush(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(source: str, target: str, owner: tuple[int, int]) -> Iterator[str]:
+    """A file, link or folder with its mode and times; gives the files whose content is yet to be flushed."""
     found = os.lstat(source)
     if stat.S_ISDIR(found.st_mode):
         os.mkdir(target, 0o700)
         for name in os.listdir(source):
-            _copy(os.path.join(source, name), os.path.join(target, name), owner)
+            yield from _copy(os.path.join(source, name), os.path.join(target, name), owner)
         atomic.touched(os.path.join(target, "."))
     elif stat.S_ISLNK(found.st_mode):
         os.symlink(os.readlink(source), target)
@@ -65,7 +77,7 @@ def _copy(source: str, target: str, owner: tuple[int, int]) -> None:
         with open(source, "rb", buffering=0) as reading, open(target, "xb", buffering=0) as writing:
             while os.sendfile(writing.fileno(), reading.fileno(), None, found.st_size or 1):
                 pass
-            os.fsync(writing.fileno())
+        yield target
     else:
         raise ChangeError("is neither a file nor a folder nor a link, and is not copied to a home", where=source)
     os.chown(target, *owner, follow_symlinks=False)
