@@ -96,7 +96,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         pytest.skip("ssh-keygen is not installed")
     folder = tmp_path_factory.mktemp("keys")
     found = {}
-    for kind, more in (("ed25519", ()), ("ecdsa", ()), ("rsa", ("-m", "PEM"))):
+    for kind, more in (("ed25519", ()), ("ecdsa", ()), ("rsa", ("-b", "2048", "-m", "PEM"))):
         subprocess.run([keygen, "-q", "-t", kind, "-N", "", "-C", "here", "-f", folder / kind, *more], check=True)
         found[f"{kind}_private"] = (folder / kind).read_text()
         found[f"{kind}_public"] = (folder / f"{kind}.pub").read_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,8 @@ KEY = object()
 
 
 def poisoned(document: Any, path: tuple[Any, ...], evil: str) -> Any:
-    """A copy of the document with something evil at that place."""
-    made = copy.deepcopy(document)
-    here = made
+    """The document with something evil at that place."""
+    here = document
     last = path[-2] if path[-1] is KEY else path[-1]
     for step in path[: -2 if path[-1] is KEY else -1]:
         here = here[step]
@@ -56,16 +55,17 @@ def poisoned(document: Any, path: tuple[Any, ...], evil: str) -> Any:
         here[evil] = here.pop(last)
     else:
         here[last] = evil
-    return made
+    return document
 
 
 @pytest.mark.parametrize("name", ["routing.yaml", "stacked.yaml"])
 @pytest.mark.parametrize("evil", EVIL)
 def test_evil_at_every_place(name: str, evil: str) -> None:
     """With an evil text at any one place, it is reported and shows up in no rendered file or file name."""
-    document = yaml.safe_load((DATA / name).read_text())
-    for path in places(document):
-        parsed = v2.parse(poisoned(document, path, evil))
+    # a copy of JSON costs a fifth of a deep one of Python
+    text = json.dumps(yaml.safe_load((DATA / name).read_text()))
+    for path in places(json.loads(text)):
+        parsed = v2.parse(poisoned(json.loads(text), path, evil))
         assert parsed.errors or parsed.warnings, path
         for finding in (*parsed.errors, *parsed.warnings):
             assert str(finding).isprintable()

@@ -14,6 +14,8 @@ import pytest
 from scratch import REPO, environment, run, snapshot
 
 MODULES = "usr/lib/python3/dist-packages"
+# the program makes bytecode for its own version only, and that takes longer than all the rest
+OURS, OTHER = (f"usr/bin/python3.{number}" for number in (sys.version_info[1], sys.version_info[1] + 1))
 # Debian 12's rcS.d as insserv numbers it: (number, script, provides, what it waits for)
 DEBIAN = (
     (1, "mountkernfs.sh", "mountkernfs", ""),
@@ -36,9 +38,9 @@ def tree(tmp_path: Path) -> Path:
         (root / name).mkdir(parents=True)
     for name in ("yaml", "requests", "pycdlib", "netifaces"):
         (root / MODULES / name).mkdir()
-    for name in (f"bin/python3.{sys.version_info[1]}", "sbin/useradd", "sbin/update-rc.d", "sbin/rc-update"):
-        (root / "usr" / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
-        (root / "usr" / name).chmod(0o755)
+    for name in (OTHER, "usr/sbin/useradd", "usr/sbin/update-rc.d", "usr/sbin/rc-update"):
+        (root / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
+        (root / name).chmod(0o755)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     return root
 
@@ -148,6 +150,7 @@ def test_an_unknown_init_is_said(tree: Path) -> None:
 def test_a_bake_that_was_stopped_is_completed_by_the_next(sign: signal.Signals, tree: Path, tmp_path: Path) -> None:
     """Stopped at any instant, a second run makes the tree what an undisturbed one would have made it."""
     sysvinit(tree)
+    (tree / OTHER).rename(tree / OURS)
     calm = tmp_path / "calm"
     subprocess.run(["cp", "-a", tree, calm], check=True)
     (tmp_path / "seed").mkdir()
