@@ -106,6 +106,7 @@ def test_exit_codes(tree: Path, ovfinit: Program, seed: Seed) -> None:
     ovfinit("apply", "--root", tree, "--from", seed("warn", user_data="what is this"), "--strict", code=3)
     ovfinit("status", "--root", tree)
     ovfinit("status", "--root", tree, "--wait", "--strict", code=3)
+    ovfinit("daemon", "--root", tree, "--from", seed("warn", user_data="what is this"), "--strict", code=3)
     ovfinit("show", "--root", tree, "nonsense", code=1)
     ovfinit("show", "--root", tree, "properties.nonsense", "--json", code=1)
     ovfinit("apply", "--root", tree, "--from", seed("none", local_hostname="a b"), code=1)
@@ -125,6 +126,8 @@ def test_every_document_is_one(tree: Path, ovfinit: Program, seed: Seed) -> None
         ("check", source.removeprefix("seed:")),
         ("clean", "--dry-run"),
         ("undo",),
+        ("daemon", "--from", source),
+        ("analyze",),
         ("clean",),
     ]
     for command in words:

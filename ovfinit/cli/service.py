@@ -17,8 +17,19 @@ def arguments(name: str, parser: ArgumentParser) -> None:
 
 
 def run(name: str, options: Namespace) -> int:
-    """Run the daemon on this machine; a tree is customized by `apply`."""
+    """Run the daemon on this machine, or as a boot of a tree would; the one document is the status that it leaves."""
     del name
+    from .. import status
     from ..daemon import main
+    from ..host import Host
+    from .output import Output
 
-    return main(options.root, options.wanted, options.config)
+    code = main(options.root, options.wanted, options.config)
+    output = Output(options)
+    if not output.json and not output.strict:
+        return code
+    known = status.read(Host(options.root))
+    output.warned = known["status"] == status.WARNED
+    if output.json:
+        output.document(known)
+    return output.code(code)
