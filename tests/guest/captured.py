@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import inputs
 from checks import USER, Expect
+from emulated import Machine
 from images import run
 from lab import STATIC
-from machines import Machine, Plug
+from plug import Plug
 
 if TYPE_CHECKING:
     from run import Stage

@@ -18,7 +18,7 @@ import inputs
 from checks import USER, Expect
 from images import HERE, ImageError, run
 from lab import MAC, ROUTER, STATIC
-from machines import Plug
+from plug import Plug
 
 if TYPE_CHECKING:
     from run import Stage

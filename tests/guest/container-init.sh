@@ -1,5 +1,5 @@
 #!/bin/sh
-# container-init.sh WORK LOWERS [INIT ARGUMENTS]: becomes PID 1 of a guest, inside fresh name spaces; see machines.py.
+# container-init.sh WORK LOWERS [INIT ARGUMENTS]: becomes PID 1 of a guest, inside fresh name spaces; see container.py.
 # What a machine has and a container has not is posed under /sys: WORK/pose/dmi/* (DMI values), WORK/pose/block/*
 # (one folder a drive), and a NIC that looks like hardware.
 set -eu

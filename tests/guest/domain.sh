@@ -1,6 +1,6 @@
 #!/bin/sh
 # domain.sh FOLDER: libvirt's driver starts FOLDER/domain.xml and stays until the machine is off. Its state is in FOLDER,
-# and the account that it asks for is there in this mount name space only. See machines.py.
+# and the account that it asks for is there in this mount name space only. See domain.py.
 set -eu
 folder=$1 account=libvirt-qemu:x:64055:
 # the names of sockets below its folder have at most 107 bytes

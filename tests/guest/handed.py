@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import inputs
 from checks import USER, Expect
 from lab import STATIC
-from machines import Plug
+from plug import Plug
 
 if TYPE_CHECKING:
     from run import Stage

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import inputs
 from checks import USER, Expect
 from lab import DHCP, MAC, ROUTER, STATIC
-from machines import Plug
+from plug import Plug
 
 if TYPE_CHECKING:
     from collections.abc import Callable

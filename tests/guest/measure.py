@@ -17,8 +17,9 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 import inputs
+from emulated import Machine
 from lab import DHCP, STATIC, Lab
-from machines import Machine, Plug
+from plug import Plug
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

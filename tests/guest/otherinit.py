@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import inputs
 from checks import USER
+from container import Container
 from lab import STATIC
-from machines import Container, Plug
+from plug import Plug
 
 if TYPE_CHECKING:
     from run import Stage

@@ -29,8 +29,13 @@ sys.path.insert(0, str(HERE))
 import images  # noqa: E402
 import inputs  # noqa: E402
 from checks import Expect, check  # noqa: E402
+from container import Container  # noqa: E402
+from diskboot import Appliance  # noqa: E402
+from domain import Domain  # noqa: E402
+from emulated import Machine  # noqa: E402
+from guest import Guest  # noqa: E402
 from lab import Lab  # noqa: E402
-from machines import Appliance, Container, Domain, Guest, Machine, Plug  # noqa: E402
+from plug import Plug  # noqa: E402
 from scenes import CONTAINER_ONLY, CUTS, EMULATED_ONLY, SCENES  # noqa: E402
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import otherinit
 import system
 from checks import Expect
 from lab import DHCP, STATIC
-from machines import Plug
+from plug import Plug
 
 if TYPE_CHECKING:
     from collections.abc import Callable

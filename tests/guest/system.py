@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import inputs
 from checks import USER, Expect
+from emulated import Machine
 from lab import STATIC
-from machines import Machine, Plug
+from plug import Plug
 
 if TYPE_CHECKING:
     from run import Stage
