@@ -95,7 +95,7 @@ def make_plan(
     # what user data wants as a whole is only known once its includes are read
     held = [name for name in ORDER if handed.wanting and name not in EARLY]
     # nor is it where some of it cannot be read: what was done by it on an earlier boot stays
-    unread = None if past.new else _unread(metadata, handed)
+    unread = None if past.new or only is not None else _unread(metadata, handed)
     unknown = TOLD if unread is not None else ()
     left_alone = (*config.disable, *held, *(name for name in unknown if name in past.done))
     for name in (one for one in ORDER if only is None or one in only):

@@ -50,3 +50,15 @@ def test_what_failed_before_is_not_forgotten(tree: Path, seed: Any) -> None:
     assert known["status"] == status.FAILED
     assert known["handlers"]["hostname"]["result"] == "failed"
     assert [error["handler"] for error in known["errors"]] == ["hostname"]
+
+
+def test_a_first_boot_tells_of_no_earlier_one(tree: Path, seed: Any) -> None:
+    """Cloud-config that cannot be read has failed on a first boot, and nothing is said of what another boot did by it."""
+    parts = "#cloud-config-archive\n- '#!/bin/sh\n\n  exit 0'\n- \"#cloud-config\\nhostname: [\\n\"\n"
+    agent = boot(tree, seed(user_data=parts))
+    found = agent.probe(network=False)
+    agent.apply(found, (LOCAL,), more=True)
+    report = agent.apply(found, (FINAL,))
+
+    assert report.status["status"] == status.FAILED
+    assert report.status["warnings"] == []
