@@ -53,7 +53,7 @@ def test_what_failed_before_is_not_forgotten(tree: Path, seed: Any) -> None:
 
 
 def test_a_first_boot_tells_of_no_earlier_one(tree: Path, seed: Any) -> None:
-    """Cloud-config that cannot be read has failed on a first boot, and nothing is said of what another boot did by it."""
+    """Cloud-config that cannot be read has failed on a first boot; nothing is said of what another boot did by it."""
     parts = "#cloud-config-archive\n- '#!/bin/sh\n\n  exit 0'\n- \"#cloud-config\\nhostname: [\\n\"\n"
     agent = boot(tree, seed(user_data=parts))
     found = agent.probe(network=False)
