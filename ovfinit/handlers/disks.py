@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NAME = "disks"
 SECONDS = 1800.0
+# between what a call makes and its device, which later boots find in its mark
+ON = " on "
 LINUX = {"mbr": "83", "gpt": "0FC63DAF-8483-4772-8E79-3D69D8477DE4"}
 # sgdisk(8) codes of types, of which people write the first two digits as well; UEFI and Discoverable Partitions
 # Specification
@@ -110,17 +112,18 @@ KEYS = {
 
 def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData) -> Iterator[Change | Problem]:
     """A call a disk and a file system, once per instance. Each looks at the device first, and refuses by itself."""
-    del metadata, config, past
+    del metadata, config
     aliases: Mapping[str, str] = handed.config.get("device_aliases", {})
+    used = {mark.rpartition(ON)[2] for mark in past.done if mark.startswith(f"call/{NAME}/")}
     for name, wanted in handed.config.get("disk_setup", {}).items():
-        device = resolve(name, aliases, host)
+        device = resolve(name, aliases, host, used)
         if device is None:
             yield Problem(f"disk_setup.{name}", "is not known here: name its device in device_aliases")
             continue
         yield from _table(name, device, wanted)
     for index, wanted in enumerate(handed.config.get("fs_setup", ())):
         field = f"fs_setup[{index}]"
-        device = resolve(wanted["device"], aliases, host)
+        device = resolve(wanted["device"], aliases, host, used)
         if device is None:
             yield Problem(field, f"{wanted['device']} is not known here: name its device in device_aliases")
             continue
@@ -133,7 +136,7 @@ def _table(name: str, device: str, wanted: Mapping[str, Any]) -> Iterator[Change
     if layout is False:
         return
     if layout == "remove":
-        yield _call(f"no partitions on {device}", (CLEAR, "clear", device))
+        yield _call(f"no partitions{ON}{device}", (CLEAR, "clear", device))
         return
     parts: list[str] = []
     types: list[str] = []
@@ -154,7 +157,7 @@ def _table(name: str, device: str, wanted: Mapping[str, Any]) -> Iterator[Change
     overwrite = "true" if wanted.get("overwrite", False) else "false"
     same = "any" if layout is True else " ".join(types)
     table = "dos" if kind == "mbr" else "gpt"
-    yield _call(f"partitions on {device}", (PARTITION, "partition", device, table, overwrite, same, *parts))
+    yield _call(f"partitions{ON}{device}", (PARTITION, "partition", device, table, overwrite, same, *parts))
 
 
 def _type(code: str, kind: str) -> str | None:
@@ -183,7 +186,7 @@ def _file_system(field: str, device: str, wanted: Mapping[str, Any]) -> Iterator
     replace = wanted.get("replace_fs", "") if mode != "this" or dotted else ""
     overwrite = "true" if wanted.get("overwrite", False) else "false"
     words = (FORMAT, "format", device, mode, kind, label, overwrite, replace, make)
-    yield _call(f"{kind or 'file system'} on {device}", words)
+    yield _call(f"{kind or 'file system'}{ON}{device}", words)
 
 
 def _call(target: str, words: Sequence[str]) -> Call:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..block import find
 from ..changes import LOCAL, NETWORK, Call, MakeFolder, WriteBlock
 from ..digest import digest
 from ..model import Problem
@@ -17,7 +18,7 @@ from .service import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from typing import Any
 
     from ..changes import Change
@@ -99,10 +100,12 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     del metadata, config, past
     wanted: list[Entry] = []
     standing = entries(host)
+    # what our lines led to before
+    used = {line.split()[0] for line in find(host.text(FSTAB) or "") or () if line.split()}
     defaults = handed.config.get("mount_default_fields", DEFAULTS)
     aliases: Mapping[str, str] = handed.config.get("device_aliases", {})
     for index, fields in enumerate(handed.config.get("mounts", ())):
-        found = _entry(fields, defaults, aliases, host)
+        found = _entry(fields, defaults, aliases, host, used)
         problem = found if isinstance(found, str) else _clash(found, standing, f"is in {FSTAB} already")
         problem = problem or _clash(found, [(entry.spec, entry.point) for entry in wanted], "is given twice")
         if problem:
@@ -131,7 +134,11 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
 
 
 def _entry(
-    fields: Sequence[str | None], defaults: Sequence[str | None], aliases: Mapping[str, str], host: Host
+    fields: Sequence[str | None],
+    defaults: Sequence[str | None],
+    aliases: Mapping[str, str],
+    host: Host,
+    used: Collection[str],
 ) -> Entry | str | None:
     """The entry; why it cannot be one, in words; None for one that only takes a default of the peer's away."""
     given = [*fields, *[None] * (6 - len(fields))]
@@ -145,7 +152,7 @@ def _entry(
     kind = kind or "auto"
     if point in (*_NOTHING, "swap") and kind != "swap":
         return "needs a mount point"
-    spec = _spec(name, kind, aliases, host)
+    spec = _spec(name, kind, aliases, host, used)
     if spec is None:
         return f"{name} is no device that is known here: give its path, or name it in device_aliases"
     entry = Entry(spec, "none" if kind == "swap" else point or "none", kind, options or "defaults", frequency or "0")
@@ -154,12 +161,12 @@ def _entry(
     return entry.with_(order=order if given[5] is not None or checked else "0")
 
 
-def _spec(name: str, kind: str, aliases: Mapping[str, str], host: Host) -> str | None:
+def _spec(name: str, kind: str, aliases: Mapping[str, str], host: Host, used: Collection[str]) -> str | None:
     if name.startswith((*TAGS, "//")) or ":/" in name or kind in NODEV:
         return name
     alias = name.removeprefix("/dev/")
     if alias in aliases or alias.rpartition(".")[0] in aliases or alias.startswith(SHORT):
-        return resolve(alias, aliases, host)
+        return resolve(alias, aliases, host, used)
     if name.startswith("/"):
         return None if alias.startswith(PLATFORMS) else name
     # a source that is only a name, of a file system that knows what to do with it (virtiofs, 9p …)

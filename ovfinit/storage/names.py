@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ..host import Host
 
@@ -28,18 +28,22 @@ def judge_name(text: str) -> str | None:
     return None if good else "must be an alias, or the path of a device"
 
 
-def resolve(name: str, aliases: Mapping[str, str], host: Host) -> str | None:
-    """The path of a device by its alias, short name or path, a partition after a dot included; None if unknown."""
+def resolve(name: str, aliases: Mapping[str, str], host: Host, used: Collection[str] = ()) -> str | None:
+    """The path of a device by its alias, short name or path, a partition after a dot included; None if unknown.
+
+    `used` are devices that a name has led to before.
+    """
     stem, dot, number = name.rpartition(".")
     if name in aliases:
-        return _present(aliases[name], host)
+        return _present(aliases[name], host, used)
     if dot and number.isdecimal():
-        device = resolve(stem, aliases, host)
+        disks = {*used, *(one.rstrip("0123456789") for one in used)}
+        device = resolve(stem, aliases, host, disks)
         return None if device is None else part(device, int(number))
     if name.startswith("/dev/"):
         # /dev/ephemeral0 is how some people write an alias
-        return _present(aliases.get(name.removeprefix("/dev/"), name), host)
-    return _present(f"/dev/{name}", host) if name.startswith(SHORT) else None
+        return _present(aliases.get(name.removeprefix("/dev/"), name), host, used)
+    return _present(f"/dev/{name}", host, used) if name.startswith(SHORT) else None
 
 
 def part(device: str, number: int) -> str:
@@ -51,13 +55,17 @@ def part(device: str, number: int) -> str:
     return f"{device}p{number}" if device[-1:].isdecimal() else f"{device}{number}"
 
 
-def _present(path: str, host: Host) -> str:
-    """The path under which this kernel has the device, if it has it under another prefix."""
+def _present(path: str, host: Host, used: Collection[str]) -> str:
+    """The path under which this kernel has the device, if it has it under another prefix.
+
+    Once found it stays that one: a disk that is plugged in later may get the very name that was asked for.
+    """
     name = path.removeprefix("/dev/")
-    if not host.live or not path.startswith("/dev/") or host.exists(path):
-        return path
     own = next((kin for kin in _KIN if name.startswith(kin)), None)
-    if own is None:
+    if not host.live or not path.startswith("/dev/") or own is None or (path in used and host.exists(path)):
         return path
-    others = (f"/dev/{kin}{name.removeprefix(own)}" for kin in _KIN if kin != own)
+    others = [f"/dev/{kin}{name.removeprefix(own)}" for kin in _KIN if kin != own]
+    before = next((other for other in others if other in used), None)
+    if before is not None or host.exists(path):
+        return before or path
     return next((other for other in others if host.exists(other)), path)

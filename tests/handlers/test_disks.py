@@ -8,12 +8,19 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cloudconfig import handed
 from duty import ask
 
+from ovfinit import block
 from ovfinit.changes import Call
-from ovfinit.handlers import disks
+from ovfinit.config import Config
+from ovfinit.handlers import disks, mounts
+from ovfinit.host import Host
+from ovfinit.model import Metadata
+from ovfinit.state import Past
 from ovfinit.storage.names import part
 
 MIB = 1 << 20
@@ -302,3 +309,38 @@ def test_a_device_that_is_not_there() -> None:
         (1, "/dev/no-such-disk is not there, or is no block device")
     ]
     assert not Path("/dev/no-such-disk").exists()
+
+
+class Live(Host):
+    """A running machine, as far as a tree can be one."""
+
+    live = True
+
+
+def test_a_disk_stays_the_one_that_was_found(tmp_path: Path) -> None:
+    """A disk that is plugged in later, under the name that was asked for, is neither formatted nor mounted instead."""
+    (tmp_path / "dev").mkdir()
+    for name in ("vdb", "vdb1"):
+        (tmp_path / "dev" / name).touch()
+    host = Live(str(tmp_path))
+    disk = handed(disks, "fs_setup: [{device: /dev/sdb, filesystem: ext4, overwrite: true}]")
+    row = handed(mounts, "mounts: [[sdb1, /data], [sdb.1, /more]]")
+
+    def asked(past: Past) -> list[Any]:
+        metadata, config = Metadata(instance_id="i-1"), Config()
+        return [
+            *disks.changes(metadata, config, host, past, disk),
+            next(iter(mounts.changes(metadata, config, host, past, row))),
+        ]
+
+    first = asked(Past())
+    assert [first[0].target, first[1].target] == ["ext4 on /dev/vdb", "/etc/fstab"]
+    assert [line.split()[0] for line in first[1].lines] == ["/dev/vdb1", "/dev/vdb1"]
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/fstab").write_text(block.replace("", first[1].lines))
+    for name in ("sdb", "sdb1"):
+        (tmp_path / "dev" / name).touch()
+    done = {f"call/disks/{first[0].target}": {"fingerprint": first[0].fingerprint}}
+    assert asked(Past(new=False, done=done)) == first
+    # a new instance begins anew
+    assert asked(Past())[0].target == "ext4 on /dev/sdb"
