@@ -11,7 +11,7 @@ import stat
 from binascii import a2b_base64, b2a_base64
 
 from . import accounts
-from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, SetHostname
+from .changes import AuthorizeKeys, EnsureUser, MakeHostKey, SetHostname, WriteBlock
 from .digest import sha256
 from .errors import ChangeError, InputError
 from .jsontext import dumps, loads
@@ -141,7 +141,8 @@ class Journal:
         entries = []
         for step in steps:
             change = step.change
-            touched = places(change)
+            # a block is written into the file that a link leads to, all else takes the link's place
+            touched = (tree.resolved(change.target),) if isinstance(change, WriteBlock) else places(change)
             entry: dict[str, Any] = {
                 "kind": change.kind,
                 "target": change.target,

@@ -73,6 +73,10 @@ class Tree:
             todo += [piece for piece in target.split("/") if piece][::-1]
         return os.path.join(self.root, *done)
 
+    def resolved(self, path: str) -> str:
+        """What a path of the tree leads to, links followed, as a path of the tree. Raises InputError as `real` does."""
+        return os.path.realpath(path) if self.live else self.inside(self.real(path))
+
     def path(self, path: str) -> Path:
         """The same as a `pathlib.Path`, for plugins; our own code does without that import."""
         from pathlib import Path as RealPath

@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 from scratch import KEY, Result, differences, snapshot
 
+from ovfinit.apply import perform
+from ovfinit.changes import WriteBlock
+from ovfinit.compare import compare
+from ovfinit.host import Host
+from ovfinit.state import Past
+
 Program = Callable[..., Result]
 Seed = Callable[..., str]
 
@@ -28,6 +34,32 @@ def test_blocks_in_files_that_changed(tree: Path, ovfinit: Program, seed: Seed) 
     assert told["/etc/hosts"] == ("restored", "only our lines; the rest was changed by hand")
     assert hosts.read_text() == "# first\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n192.0.2.1 last\n"
     assert keys.read_text() == "ssh-rsa AAAA mine\n"
+
+
+def test_a_block_behind_a_link(tree: Path, ovfinit: Program, seed: Seed) -> None:
+    """A block goes into the file that a link leads to, from where it is taken back; the link stays."""
+    hosts, elsewhere = tree / "etc/hosts", tree / "srv/hosts"
+    elsewhere.parent.mkdir(exist_ok=True)
+    before = hosts.read_text()
+    hosts.rename(elsewhere)
+    hosts.symlink_to("/srv/hosts")
+    ovfinit("apply", "--root", tree, "--from", seed())
+    assert hosts.is_symlink()
+    assert "web1" in elsewhere.read_text()
+    ovfinit("undo", "--root", tree)
+    assert hosts.is_symlink()
+    assert elsewhere.read_text() == before
+
+
+def test_a_block_behind_a_link_of_the_running_machine(tmp_path: Path) -> None:
+    """The same on a machine whose links the kernel follows."""
+    link, file = tmp_path / "link", tmp_path / "file"
+    file.write_text("theirs\n")
+    link.symlink_to(file)
+    change = WriteBlock("hostname", str(link), lines=("ours",))
+    perform(compare(change, Host(), Past()), Host())
+    assert link.is_symlink()
+    assert file.read_text() == "theirs\n# BEGIN ovfinit\nours\n# END ovfinit\n"
 
 
 def test_a_block_whose_marks_somebody_removed(tree: Path, ovfinit: Program, seed: Seed) -> None:

@@ -48,7 +48,8 @@ def _append(change: WriteFile, host: Host) -> None:
 
 
 def _write_block(change: WriteBlock, step: Step, host: Host) -> None:
-    real = host.real(change.target)
+    # somebody else's file stays where its owner put it
+    real = host.real(host.resolved(change.target))
     make_folders(host, change.target)
     mode, owner = change.mode, (0, 0)
     if os.path.exists(real):

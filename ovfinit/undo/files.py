@@ -58,8 +58,8 @@ def _written_digest(captured: Mapping[str, Any]) -> str | None:
 
 def restore_block(host: Host, entry: Mapping[str, Any], _: Mapping[str, str]) -> Iterator[Undone]:
     """Restore the whole file if nobody touched it, else take out or put back only our lines."""
-    path = entry["target"]
-    before, now = entry["before"][path], capture(host, path)
+    path, before = next(iter(entry["before"].items()))
+    now = capture(host, path)
     if digest(now) == digest(before):
         return
     if now["type"] != "file" or _written_digest(now) == entry.get("after"):
