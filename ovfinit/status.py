@@ -29,7 +29,17 @@ DONE, WARNED, DISABLED, RUNNING, FAILED, NEVER = (
     "not run",
 )
 USABLE = (DONE, WARNED, DISABLED)
-_SHAPE = (("status", str), ("handlers", dict), ("errors", list), ("warnings", list), ("scripts", list))
+# the parts of a document that are more than a text, and what each of their items has at least
+_SHAPE: tuple[tuple[str, type[dict[str, Any]] | type[list[Any]], set[str] | None], ...] = (
+    ("handlers", dict, {"result", "changed", "errors", "started", "seconds"}),
+    ("errors", list, {"message"}),
+    ("scripts", list, {"name", "exit_code"}),
+    ("sources", list, {"name", "verdict", "started", "seconds"}),
+    ("spans", list, {"name", "kind", "started", "seconds"}),
+    ("stages", list, None),
+    ("warnings", list, None),
+    ("running", dict, None),
+)
 
 
 def read(host: Host) -> dict[str, Any]:
@@ -43,17 +53,24 @@ def read(host: Host) -> dict[str, Any]:
         known = loads(text)
     except (ValueError, RecursionError):
         known = None
-    if (
-        not isinstance(known, dict)
-        or "status" not in known
-        or not all(isinstance(known.get(name, kind()), kind) for name, kind in _SHAPE)
-    ):
-        return {
-            "version": VERSION,
-            "status": FAILED,
-            "errors": [{"code": "state", "message": "is damaged", "where": FILE}],
-        }
-    return known
+    if isinstance(known, dict) and _is_ours(known):
+        return known
+    errors = [{"code": "state", "message": "is damaged", "where": FILE}]
+    return {"version": VERSION, "status": FAILED, "errors": errors}
+
+
+def _is_ours(known: Mapping[str, Any]) -> bool:
+    """True for what a program of ours may have written, so that nobody stumbles over it."""
+    if not isinstance(known.get("status"), str):
+        return False
+    for name, kind, keys in _SHAPE:
+        value: Any = known.get(name, kind())
+        if not isinstance(value, kind):
+            return False
+        items = value.values() if isinstance(value, dict) else value
+        if keys is not None and not all(isinstance(item, dict) and keys <= item.keys() for item in items):
+            return False
+    return "running" not in known or {"name", "since"} <= set(known["running"])
 
 
 def published(host: Host) -> dict[str, Any] | None:

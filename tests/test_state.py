@@ -183,7 +183,19 @@ def test_damaged_status(tree: Path, ovfinit: Program, seed: Seed) -> None:
         result = ovfinit("status", "--root", tree, code=1)
         assert "/run/ovfinit/status.json" in result.out + result.err, content
     assert ovfinit("status", "--root", tree, "--json", code=1).json["status"] == "failed"
-    ovfinit("apply", "--root", tree, "--from", seed())
+    for part in (
+        '"handlers": {"users": {}}',
+        '"errors": [1]',
+        '"scripts": [{}]',
+        '"spans": 4',
+        '"sources": [{}]',
+        '"running": {}',
+    ):
+        # as if a boot were under way, which the next apply would go on telling of
+        (tree / "run/ovfinit/status.json").write_text(f'{{"status": "running", "instance_id": "i-1", {part}}}')
+        ovfinit("status", "--root", tree, code=1)
+        ovfinit("analyze", "--root", tree, code=1)
+        ovfinit("apply", "--root", tree, "--from", seed())
     ovfinit("status", "--root", tree)
 
 
