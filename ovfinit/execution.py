@@ -232,9 +232,8 @@ class _Execution:
         """A step whose program knows for whom it works; that it was begun is written down before it can end us."""
         change = step.change
         if change.kind == "network-reload":
-            from .takeback import former
-
-            return step.with_(change=change.with_(former=former(self.due, change.handler)))
+            former = {one.change.target: one.before for one in self.due if one.writes(change.handler)}
+            return step.with_(change=change.with_(former=former))
         if step.deferred or change.kind not in ("run", "call"):
             return step
         if change.kind == "run" or getattr(change, "marked_first", False):

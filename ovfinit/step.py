@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import marks
 from .record import Record
 
 TYPE_CHECKING = False
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     from .changes import Change
     from .errors import OvfinitError
+    from .state import Past
 
 # attributes of a change that `plan --json` shows as they are
 _SHOWN = ("owner", "group", "when")
@@ -36,6 +38,10 @@ class Step(Record):
         """True if there is something to do."""
         return self.action != "none" and self.error is None
 
+    def writes(self, handler: str) -> bool:
+        """True if it makes, replaces or takes away a whole file of a duty's."""
+        return self.due and self.change.handler == handler and self.change.kind in ("file", "remove")
+
     def shown(self) -> dict[str, Any]:
         """As in `plan --json`."""
         change = self.change
@@ -57,3 +63,9 @@ class Step(Record):
         if self.error is not None:
             told["error"] = self.error.as_dict()
         return told
+
+
+def deferred(change: Change, action: str, past: Past, reason: str) -> Step:
+    """What waits for the first boot, since only the running machine can do it; once noted, nothing is left to do."""
+    noted = past.done.get(marks.name(change), {}).get("deferred", False)
+    return Step(change, "none" if noted else action, reason, deferred=True)

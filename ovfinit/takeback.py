@@ -17,14 +17,6 @@ if TYPE_CHECKING:
     from .step import Step
 
 TOOL_SECONDS = 60.0
-_OURS = ("file", "remove")
-# in a text of the admin's, whose other lines are not ours to take down
-_BLOCK = "block"
-
-
-def former(steps: Sequence[Step], handler: str) -> dict[str, bytes | None]:
-    """What stands in a duty's files before these steps are made, by path."""
-    return {step.change.target: step.before for step in steps if _is_file(step, handler)}
 
 
 def take_back(host: Host, journal: Journal, number: int, steps: Sequence[Step], reload: Step) -> list[str]:
@@ -34,10 +26,13 @@ def take_back(host: Host, journal: Journal, number: int, steps: Sequence[Step], 
     ChangeError if a file cannot be put back; a renderer's tool that complains is not worth more than the files.
     """
     entries: Sequence[Mapping[str, Any]] = journal.record(number)["changes"]
-    written = {step.change.target: step.after for step in steps if _is_file(step, reload.change.handler)}
+    handler = reload.change.handler
+    # not a block in a text of the admin's, whose other lines are not ours to take down
+    written = {step.change.target: step.after for step in steps if step.writes(handler)}
     restored = []
     for step, entry in reversed(list(zip(steps, entries))):
-        if _is_file(step, reload.change.handler, (*_OURS, _BLOCK)):
+        is_block = step.due and step.change.handler == handler and step.change.kind == "block"
+        if is_block or step.writes(handler):
             for path, before in entry["before"].items():
                 put_back(host, path, before)
             restored.append(step.change.target)
@@ -51,7 +46,3 @@ def take_back(host: Host, journal: Journal, number: int, steps: Sequence[Step], 
     except OvfinitError:
         pass  # the error that led here is the one to tell
     return restored
-
-
-def _is_file(step: Step, handler: str, kinds: Sequence[str] = _OURS) -> bool:
-    return step.change.handler == handler and step.change.kind in kinds and step.due

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .. import accounts, authorized_keys, passwords
+from .. import accounts, authorized_keys
 from ..changes import AuthorizeKeys, EnsureGroup, EnsureUser, SetPassword
 from ..compare.accounts import account_of
 from ..errors import ChangeError
@@ -54,6 +54,8 @@ def _ensure_user(change: EnsureUser, _: Step, host: Host) -> None:
     if change.create_home and not host.exists(account.home):
         make_home(host, account)
     if change.password is not None:
+        from .. import passwords
+
         passwords.put(host, name, change.password, call, expired=change.expired)
     words = tuple(_ageing(change, accounts.shadow_of(host, name)))
     if words:
@@ -103,6 +105,8 @@ def _ageing(change: EnsureUser, now: accounts.Ageing | None) -> Iterator[str]:
 
 
 def _set_password(change: SetPassword, _: Step, host: Host) -> None:
+    from .. import passwords
+
     if change.target not in host.accounts():
         raise ChangeError("there is no such user", where=change.target)
     password = change.password

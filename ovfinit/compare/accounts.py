@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from .. import accounts, authorized_keys, block, marks
 from ..changes import AuthorizeKeys, EnsureGroup, EnsureUser, SetPassword
-from ..deferral import deferred
 from ..errors import ChangeError
-from ..step import Step
+from ..step import Step, deferred
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

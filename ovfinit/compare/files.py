@@ -7,10 +7,9 @@ import stat
 
 from .. import block, marks
 from ..changes import FetchFile, MakeFolder, MakeLink, RemoveFile, WriteBlock, WriteFile
-from ..deferral import deferred
 from ..digest import sha256
 from ..errors import ChangeError
-from ..step import Step
+from ..step import Step, deferred
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

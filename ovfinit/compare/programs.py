@@ -6,9 +6,8 @@ import os
 
 from .. import marks
 from ..changes import Announce, Call, MakeHostKey, Post, ReloadNetwork, RenameInterfaces, Run, SetHostname
-from ..deferral import deferred
 from ..errors import ChangeError
-from ..step import Step
+from ..step import Step, deferred
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from ..digest import sha256
 from ..errors import ChangeError, NetworkLost, OvfinitError
 from ..model import Problem
 from ..network import choose, forms, precedence
-from ..network.interfaces import MAIN
 from ..userdata import NOTHING
 
 TYPE_CHECKING = False
@@ -167,6 +166,8 @@ def _unwanted(renderer: str, rendered: Rendered, past: Past, *, all_known: bool)
         shared = path.endswith(".link")
         own = path.startswith(PLACES[renderer]) or shared
         if handler == NAME and path not in rendered.files and (all_known or not own):
+            from ..network.interfaces import MAIN
+
             yield WriteBlock(NAME, path) if path == MAIN else RemoveFile(NAME, path)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from .interfaces import MAIN, read
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +39,8 @@ def choose(host: Host, setting: str) -> str:
         return NETPLAN
     if enabled(host, "systemd-networkd"):
         return NETWORKD
+    from .interfaces import MAIN, read
+
     manager = enabled(host, "NetworkManager")
     if uses_ifupdown(host) and not (manager and not read(host).stanzas):
         return IFUPDOWN
@@ -174,5 +174,7 @@ def resolves_names(host: Host) -> bool:
 
 
 def _fought_over(host: Host) -> Iterator[str]:
+    from .interfaces import read
+
     for stanza in read(host).stanzas:
         yield f"{stanza.where} gives {stanza.name} to ifupdown, which is enabled as well"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from .model import Bond, Bridge, Dummy, Ethernet, Match, Vlan, Vrf
 from .outcome import HEADER, Finding, Rendered, RenderedFile
-from .vrfroutes import placed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +28,10 @@ def render(network: Network) -> Rendered:
 
     A warning is about a pattern that takes in a device which has a description of its own.
     """
-    network = placed(network)
+    if any(isinstance(device, Vrf) for device in network.devices):
+        from .vrfroutes import placed
+
+        network = placed(network)
     files = {}
     for device in network.devices:
         base = f"{FOLDER}/{PREFIX}{device.id}"
