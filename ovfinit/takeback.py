@@ -6,6 +6,8 @@ from . import atomic
 from .deadline import Deadline
 from .errors import OvfinitError
 from .journal import put_back
+from .network import activate
+from .network.choose import running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,9 +39,6 @@ def take_back(host: Host, journal: Journal, number: int, steps: Sequence[Step], 
                 put_back(host, path, before)
             restored.append(step.change.target)
     atomic.flush()
-    from .network import activate
-    from .network.choose import running
-
     try:
         if running(host, reload.change.target):
             activate.activate(host, reload.change.target, Deadline(TOOL_SECONDS), written)
