@@ -28,11 +28,23 @@ FIRST_UID, NOBODY = 1000, 65534
 
 
 class LoginKeys:
-    """Everybody's keys; root's only say whom to log in as, unless root is opened or is the default user."""
+    """Everybody's keys; root's only say whom to log in as, unless root is opened or is the default user.
+
+    With `keep` none of ours that stands there goes.
+    """
 
     def __init__(
-        self, handler: str, metadata: Metadata, config: Config, host: Host, asked: Mapping[str, Any], roster: Roster
+        self,
+        handler: str,
+        metadata: Metadata,
+        config: Config,
+        host: Host,
+        asked: Mapping[str, Any],
+        roster: Roster,
+        *,
+        keep: bool = False,
     ) -> None:
+        self.keep = keep
         self.handler, self.host, self.asked, self.roster = handler, host, asked, roster
         self.known: Mapping[str, Account] = host.accounts()
         self.platform = tuple(metadata.public_keys) if asked.get("allow_public_ssh_keys", True) else ()
@@ -41,6 +53,11 @@ class LoginKeys:
 
     def changes(self, stage: str) -> Iterator[Change | Problem]:
         """A block for each, an empty one for whoever has none any more."""
+        for change in self._blocks(stage):
+            yield change.with_(lines=self._with_former(change)) if self.keep else change
+        yield from self.problems
+
+    def _blocks(self, stage: str) -> Iterator[AuthorizeKeys]:
         shared = [*self.platform, *self._read("ssh_authorized_keys", self.asked.get("ssh_authorized_keys", ()))]
         if self.roster.default is None and self.closed and len(shared) > len(self.platform):
             self._problem("ssh_authorized_keys", "are for the default user, whom `users` leaves out")
@@ -65,7 +82,18 @@ class LoginKeys:
         yield AuthorizeKeys(self.handler, f"{home}/.ssh/authorized_keys", stage, user="root", lines=lines)
         for account in self._left(handled):
             yield AuthorizeKeys(self.handler, f"{account.home}/.ssh/authorized_keys", stage, user=account.name)
-        yield from self.problems
+
+    def _with_former(self, change: AuthorizeKeys) -> tuple[str, ...]:
+        """Its lines, and those of ours that stand there."""
+        from .. import authorized_keys, block
+
+        try:
+            account = self.known.get(change.user)
+            text = authorized_keys.read(self.host, account) if account is not None else None
+        except (OvfinitError, OSError):
+            # comparing tells
+            text = None
+        return tuple(dict.fromkeys((*(block.find(text or "") or ()), *change.lines)))
 
     def _problem(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message))

@@ -40,11 +40,17 @@ def __getattr__(name: str) -> Any:
 def changes(
     metadata: Metadata, config: Config, host: Host, past: Past, handed: UserData = NOTHING
 ) -> Iterator[Change | Problem]:
-    """Users are made once and kept; their keys and rights follow what was handed over at every boot."""
+    """Users are made once and kept; their keys and rights follow what was handed over at every boot.
+
+    Where a part of that cannot be used on a later boot, it is not known who was to lose what, and nobody does.
+    """
     duty = _Duty(metadata, config, host, past, handed)
     yield from duty.accounts()
-    yield from LoginKeys(NAME, metadata, config, host, handed.config, duty.roster).changes(duty.stage)
-    yield from duty.rights()
+    unsure = not past.new and (NAME in handed.broken or _lost_keys(metadata))
+    keys = LoginKeys(NAME, metadata, config, host, handed.config, duty.roster, keep=unsure)
+    yield from keys.changes(duty.stage)
+    if not unsure:
+        yield from duty.rights()
 
 
 class _Duty:
@@ -200,6 +206,11 @@ class _Duty:
     def origin(self, field: str) -> str | None:
         """Where the source said so."""
         return self.metadata.origins.get(field)
+
+
+def _lost_keys(metadata: Metadata) -> bool:
+    """True if the source gave keys and not one of them can be used."""
+    return not metadata.public_keys and any(problem.field == "public_keys" for problem in metadata.problems)
 
 
 def group_members(given: Any) -> dict[str, Sequence[str]]:

@@ -72,3 +72,31 @@ def test_a_disabled_duty_does_not_swallow_it(tree: Path, ovfinit: Program, seed:
     (tree / "etc/ovfinit/ovfinit.yaml").write_text("disable: [scripts]\n")
     source = seed(user_data="#cloud-config\nntp: [\n")
     assert "user-data:2:7" in ovfinit("apply", "--root", tree, "--from", source).err
+
+
+@pytest.mark.parametrize(
+    ("user_data", "meta"),
+    [
+        ("users: [default, {name: bob, shell: 5x}]\n", {}),
+        ("users: 5\n", {}),
+        ("users: [default, {name: bob, sudo: {}}]\nssh_authorized_keys: 5\n", {}),
+        (None, {"public_keys": [5]}),
+    ],
+)
+@pytest.mark.usefixtures("as_root")
+def test_nobody_is_locked_out_by_a_mistake(
+    tree: Path, ovfinit: Program, seed: Seed, user_data: str | None, meta: dict[str, list[int]]
+) -> None:
+    """As long as a part of it cannot be used nobody loses a key or a right by what is handed over, and then they do."""
+    bob = f"{{name: bob, ssh_authorized_keys: ['{OTHER_KEY}'], sudo: 'ALL=(ALL) ALL'}}"
+    good = f"#cloud-config\nssh_authorized_keys: ['{OTHER_KEY}']\nusers: [default, {bob}]\n"
+    ovfinit("apply", "--root", tree, "--from", seed(user_data=good))
+    before = made(tree)
+    broken = good if user_data is None else f"#cloud-config\n{user_data}"
+    for _ in range(2):
+        ovfinit("apply", "--root", tree, "--from", seed(user_data=broken, **meta), code=1)
+        assert differences(before, made(tree)) == ""
+    ovfinit("apply", "--root", tree, "--from", seed(user_data="#cloud-config\n{}\n"))
+    assert "bob" not in (tree / "etc/sudoers.d/90-ovfinit").read_text()
+    assert OTHER_KEY not in (tree / "home/debian/.ssh/authorized_keys").read_text()
+    assert (tree / "home/bob/.ssh/authorized_keys").read_text() == ""
