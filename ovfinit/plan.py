@@ -107,7 +107,8 @@ def make_plan(
     # what goes makes room before what comes, and a network is only complete then
     if unread is not None:
         duties.append(Duty(ANY, problems=(unread,)))
-    kept = (*left_alone, *unknown)
+    lost = {problem.field for problem in metadata.problems if not getattr(metadata, problem.field, True)}
+    kept = (*left_alone, *unknown, *(name for field, name in FIELDS.items() if field in lost))
     # who was told to leave everything alone tells of no mistake
     heard = {name: finding for name, finding in handed.broken.items() if name not in config.disable}
     going = leftovers(duties, kept, host, past) if only is None else ()

@@ -271,3 +271,19 @@ def test_deferred_accounts_are_made_later(tree: Path, ovf: Seed, ovfinit: Progra
     shadow = next(line for line in (tree / "etc/shadow").read_text().splitlines() if line.startswith("debian:"))
     assert shadow.split(":")[1].startswith("$6$")
     assert KEY in (tree / "home/debian/.ssh/authorized_keys").read_text()
+
+
+def test_a_value_that_cannot_be_used_takes_nothing_away(tree: Path, ovfinit: Program, ovf: Seed) -> None:
+    """A time zone and a locale of an earlier boot stay when what the platform says now makes no sense."""
+    before = {"etc/localtime", "etc/default/locale"}
+
+    def standing() -> set[str]:
+        return {name for name in before if os.path.lexists(tree / name)}
+
+    ovfinit("apply", "--root", tree, "--from", ovf(timezone="Europe/Vienna", locale="C.UTF-8"))
+    assert standing() == before
+    result = ovfinit("apply", "--root", tree, "--from", ovf(timezone="../Vienna", locale="C UTF-8"))
+    assert "is not a timezone" in result.err
+    assert standing() == before
+    ovfinit("apply", "--root", tree, "--from", ovf())
+    assert "etc/localtime" not in standing()
