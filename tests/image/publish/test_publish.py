@@ -273,6 +273,7 @@ def test_killed_half_way_it_goes_on(cloud: str, tmp_path: Path) -> None:
             begun = s3.list_multipart_uploads(Bucket="killed").get("Uploads")
             if begun and s3.list_parts(Bucket="killed", Key="here/big.ova", UploadId=begun[0]["UploadId"]).get("Parts"):
                 break
+            time.sleep(0.01)
         child.kill()
         child.wait()
         (upload,) = s3.list_multipart_uploads(Bucket="killed")["Uploads"]
