@@ -9,7 +9,7 @@ from .. import atomic
 from ..changes import MakeFolder, MakeLink, RemoveFile, WriteBlock, WriteFile
 from ..compare.files import names_to_ids
 from ..errors import ChangeError
-from .folders import make_folders
+from .folders import make_folders, open_folder
 from .tools import call
 
 TYPE_CHECKING = False
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 
 def _write_file(change: WriteFile, _: Step, host: Host) -> None:
+    at = open_folder(host, change.target)
+    if at is not None:
+        try:
+            _write_at(at, change, host)
+        finally:
+            os.close(at)
+        return
     if change.append and host.exists(change.target):
         _append(change, host)
         return
@@ -35,6 +42,26 @@ def _write_file(change: WriteFile, _: Step, host: Host) -> None:
             os.unlink(atomic.candidate(real))
             raise ChangeError(f"was refused: {error.message}", where=change.target) from error
     atomic.commit(real)
+
+
+def _write_at(at: int, change: WriteFile, host: Host) -> None:
+    """The same where the folder is a user's, who may make links of what stands there meanwhile."""
+    name = os.path.basename(change.target)
+    content, mode, owner = change.content, change.mode, names_to_ids(change, host)
+    if change.append:
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+        except FileNotFoundError:
+            pass
+        else:
+            with open(descriptor, "rb", buffering=0) as file:
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
+                    raise ChangeError("is not a plain file", where=change.target)
+                content = (file.readall() or b"") + content
+                mode, owner = status.st_mode & 0o7777, (status.st_uid, status.st_gid)
+    atomic.prepare(name, content, mode, owner, at=at)
+    atomic.commit(name, at=at)
 
 
 def _append(change: WriteFile, host: Host) -> None:
@@ -83,6 +110,13 @@ def _make_folder(change: MakeFolder, _: Step, host: Host) -> None:
     if os.path.isdir(real):
         # an earlier change of this run has made it, the home of a user, say
         return
+    at = open_folder(host, change.target)
+    if at is not None:
+        try:
+            _make_folder_at(at, change, host)
+        finally:
+            os.close(at)
+        return
     make_folders(host, change.target)
     new = atomic.candidate(real)
     try:
@@ -94,6 +128,24 @@ def _make_folder(change: MakeFolder, _: Step, host: Host) -> None:
         os.chown(new, *names_to_ids(change, host))
     os.chmod(new, change.mode)
     atomic.commit(real)
+
+
+def _make_folder_at(at: int, change: MakeFolder, host: Host) -> None:
+    name = os.path.basename(change.target)
+    new = atomic.candidate(name)
+    try:
+        os.rmdir(new, dir_fd=at)
+    except FileNotFoundError:
+        pass
+    os.mkdir(new, 0o700, dir_fd=at)
+    made = os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+    try:
+        if os.geteuid() == 0:
+            os.fchown(made, *names_to_ids(change, host))
+        os.fchmod(made, change.mode)
+    finally:
+        os.close(made)
+    atomic.commit(name, at=at)
 
 
 PERFORM: dict[str, Any] = {

@@ -4,11 +4,45 @@ from __future__ import annotations
 
 import os
 
+from ..compare.files import place_of_user
+from ..errors import ChangeError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..host import Host
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def make_folders(host: Host, path: str) -> None:
     """Make the folders above a path of the tree that are missing, 0755 root."""
     os.makedirs(os.path.dirname(host.real(path, follow=False)), mode=0o755, exist_ok=True)
+
+
+def open_folder(host: Host, path: str) -> int | None:
+    """The folder of a path in a place that a user controls, made if it is missing, as a descriptor; None in root's.
+
+    A user may put a link into the way at any moment, so each folder is opened from the one before it (openat(2)), and
+    no link is followed. Raises ChangeError for one, or OSError.
+    """
+    found = place_of_user(host, path)
+    if found is None:
+        return None
+    here = os.open(found[0], _FOLDER)
+    for name in found[1]:
+        try:
+            below = _enter(name, here)
+        except OSError as error:
+            raise ChangeError(f"cannot be reached without following a link: {error.strerror}", where=path) from error
+        finally:
+            os.close(here)
+        here = below
+    return here
+
+
+def _enter(name: str, at: int) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=at)
+    except FileNotFoundError:
+        os.mkdir(name, 0o755, dir_fd=at)
+        return os.open(name, _FOLDER, dir_fd=at)

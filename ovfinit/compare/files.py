@@ -36,7 +36,39 @@ def names_to_ids(change: WriteFile | FetchFile | MakeFolder, host: Host) -> tupl
     return uid, gid
 
 
+def place_of_user(host: Host, path: str) -> tuple[str, list[str]] | None:
+    """The first folder on the way to a path that somebody else than root controls, and the names from there on.
+
+    That folder is a path of the operating system; the last name of the path is not among the others. None if all of
+    the way is root's.
+    """
+    names = [name for name in os.path.dirname(path).split("/") if name]
+    # a tree that somebody unpacked is that somebody's own
+    trusted = {0, os.geteuid(), os.stat(host.root).st_uid}
+    for depth in range(len(names) + 1):
+        real = host.real("/" + "/".join(names[:depth]))
+        try:
+            status = os.stat(real)
+        except OSError:
+            return None
+        if status.st_uid not in trusted or status.st_mode & stat.S_IWOTH:
+            return real, names[depth:]
+    return None
+
+
+def check_way(host: Host, path: str) -> None:
+    """Raises ChangeError if a user put a link into the way to a path."""
+    found = place_of_user(host, path)
+    real, names = found or ("", [])
+    for name in names:
+        real = os.path.join(real, name)
+        if os.path.islink(real):
+            message = "is reached by a link in a place that a user controls, which is not followed"
+            raise ChangeError(message, where=path.rstrip("/"))
+
+
 def _write_file(change: WriteFile, host: Host, past: Past) -> Step:
+    check_way(host, change.target)
     real = host.real(change.target, follow=False)
     try:
         status = os.lstat(real)
@@ -74,6 +106,7 @@ def _write_file(change: WriteFile, host: Host, past: Past) -> Step:
 def _fetch_file(change: FetchFile, host: Host, past: Past) -> Step:
     if marks.hold(change, host, past):
         return Step(change, "none", "was fetched for this instance")
+    check_way(host, change.target)
     real = host.real(change.target, follow=False)
     if os.path.isdir(real) and not os.path.islink(real):
         raise ChangeError("is a folder", where=change.target)
@@ -137,6 +170,7 @@ def _make_link(change: MakeLink, host: Host, _: Past) -> Step:
 
 
 def _make_folder(change: MakeFolder, host: Host, _: Past) -> Step:
+    check_way(host, f"{change.target}/")
     real = host.real(change.target)
     if os.path.isdir(real):
         return Step(change, "none")

@@ -7,6 +7,7 @@ from binascii import a2b_base64, b2a_base64
 
 from .. import block
 from ..changes import FetchFile, MakeFolder, MakeHostKey, MakeLink, RemoveFile, WriteBlock, WriteFile
+from ..compare.files import check_way
 from ..digest import sha256
 from ..journal import capture, digest, put_back
 from .undone import Undone
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 def _folder(host: Host, entry: Mapping[str, Any], _: Mapping[str, str]) -> Iterator[Undone]:
     path = entry["target"]
+    check_way(host, f"{path}/")
     real = host.real(path)
     if entry["before"][path]["type"] != "absent" or not os.path.isdir(real):
         return
@@ -33,6 +35,7 @@ def _folder(host: Host, entry: Mapping[str, Any], _: Mapping[str, str]) -> Itera
 
 def _files(host: Host, entry: Mapping[str, Any], noted: Mapping[str, str]) -> Iterator[Undone]:
     for path, before in entry["before"].items():
+        check_way(host, path)
         now = capture(host, path)
         if digest(now) == digest(before):
             continue
