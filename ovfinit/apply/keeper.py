@@ -99,7 +99,7 @@ def exit_code(told: bytes, program: str, where: str) -> int:
     """What a keeper told. Raises ChangeError if the program could not be started or killed the keeper."""
     if told.startswith(b"e"):
         raise ChangeError(
-            f"cannot be started: {_reason(int(told[1:].split()[0]), program)}",
+            f"cannot be started: {_reason(int(told[1:]), program)}",
             where=where,
             remedy="is the interpreter installed?",
         )
@@ -123,22 +123,20 @@ def _keeper(
         os.dup2(streams[0], 0)
         os.dup2(streams[1], 1)
         os.dup2(streams[1], 2)
-        child = os.fork()
-        if child == 0:
-            # Python ignores some of these, and what is ignored stays so in the program
-            for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE", "SIGXFSZ", "SIGALRM"):
-                signal.signal(getattr(signal, name), signal.SIG_DFL)
-            if streams[2] is not None:
-                if writing == REPORT:
-                    writing = os.dup(writing)
-                os.dup2(streams[2], REPORT)
-                # copied onto itself it would still be closed when the program starts
-                os.set_inheritable(REPORT, True)
-            try:
-                os.execve(command[0], list(command), variables)  # noqa: S606
-            except OSError as error:
-                os.write(writing, b"e%d\n" % (error.errno or 0))
-            os._exit(127)
+        actions = [] if streams[2] is None else [(os.POSIX_SPAWN_DUP2, streams[2], REPORT)]
+        # Python ignores some of these, and what is ignored stays so in the program
+        names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE", "SIGXFSZ", "SIGALRM")
+        try:
+            child = os.posix_spawn(
+                command[0],
+                list(command),
+                variables,
+                file_actions=actions,
+                setsigdef=[getattr(signal, name) for name in names],
+            )
+        except OSError as error:
+            os.write(writing, b"e%d" % (error.errno or 0))
+            os._exit(0)
         if streams[2] is not None:
             # so that its end is seen on the other side
             os.close(streams[2])
