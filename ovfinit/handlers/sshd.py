@@ -31,7 +31,9 @@ def settle(handler: str, host: Host, settings: Sequence[tuple[str, str]]) -> Ite
     ).encode()
     stale = host.exists(RUNNING) and _text(host, FILE) != content.decode()
     yield WriteFile(handler, FILE, content=content, mode=0o600)
-    if stale:
+    if stale and host.live and not host.exists("/run/systemd/system"):
+        yield Problem("sshd", "is running, and reads what is new when somebody starts it again", FILE)
+    elif stale:
         unit = "ssh.service" if host.exists("/lib/systemd/system/ssh.service") else "sshd.service"
         yield Call(handler, "sshd", command=("systemctl", "try-reload-or-restart", unit), fingerprint=content.decode())
     main = _text(host, MAIN)

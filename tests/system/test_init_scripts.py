@@ -43,3 +43,13 @@ def test_what_is_wrong_is_said_where_no_journal_runs(machine: Machine) -> None:
     result = machine.script(f"{START}\n{broken}\n$OVFINIT daemon || echo code $?")
     assert result.out == "code 1\n"
     assert "ovfinit: is not well-formed XML" in result.err
+
+
+def test_a_running_sshd_without_systemd(machine: Machine) -> None:
+    """Where nobody can tell sshd of its new settings that is said, and the duty has not failed."""
+    seed = "mkdir -p /var/lib/ovfinit/seed; echo 'instance-id: i-1' > /var/lib/ovfinit/seed/meta-data"
+    seed += "; printf '#cloud-config\\nssh_pwauth: false\\n' > /var/lib/ovfinit/seed/user-data"
+    settings = "echo 'disable: [growth, network, users]' > /etc/ovfinit/ovfinit.yaml; echo 1 > /run/sshd.pid"
+    result = machine.script(f"{START}\n{seed}\n{settings}\n$OVFINIT apply --stage local || echo code $?")
+    assert "code" not in result.out.splitlines()[-1]
+    assert "50-ovfinit.conf: sshd: is running" in result.err
