@@ -53,7 +53,7 @@ def put(host: Host, user: str, password: Secret, call: Call, *, expired: bool) -
         hashed = text if is_hash(text) else _hashed(host, user, (tool, *form), text, call)
         _enter(host, user, hashed, "0" if expired else str(int(time()) // DAY))
         return
-    call((tool, *form), stdin=f"{user}:{text}\n".encode())
+    call((tool, *form), stdin=f"{user}:{text}\n".encode(), where=user)
     chage = host.tool("chage")
     if expired and chage is not None:
         call((chage, "-d", "0", user))
@@ -68,7 +68,7 @@ def _hashed(host: Host, user: str, command: Sequence[str], text: str, call: Call
         os.makedirs(f"{folder}/etc", 0o700)
         for name, line in (("passwd", f"{user}:x:1000:1000::/:/bin/sh\n"), ("shadow", f"{user}:!:1::::::\n")):
             atomic.write(f"{folder}/etc/{name}", line.encode(), 0o600)
-        call((*command, "-R", folder), stdin=f"{user}:{text}\n".encode())
+        call((*command, "-R", folder), stdin=f"{user}:{text}\n".encode(), where=user)
         with open(f"{folder}/etc/shadow", encoding="ascii") as file:
             return file.read().split(":")[1]
     finally:

@@ -30,7 +30,7 @@ def _make_host_key(change: MakeHostKey, _: Step, host: Host) -> None:
     for left in (new, f"{new}.pub"):
         if os.path.lexists(left):
             os.unlink(left)
-    call((tool, "-q", "-t", change.type, "-N", "", "-C", f"root@{_name(host)}", "-f", new))
+    call((tool, "-q", "-t", change.type, "-N", "", "-C", f"root@{_name(host)}", "-f", new), where=change.target)
     for path in (new, f"{new}.pub"):
         with open(path, "rb") as file:
             os.fsync(file.fileno())

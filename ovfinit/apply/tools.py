@@ -30,8 +30,11 @@ def account_tool(host: Host, tool: str, *words: str, accept: Sequence[int] = (0,
     call(command, accept=accept)
 
 
-def call(command: Sequence[str], *, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> None:
-    """A tool that is done in a moment. Raises ChangeError with the last line it says if it fails."""
+def call(command: Sequence[str], *, stdin: bytes = b"", accept: Sequence[int] = (0,), where: str | None = None) -> None:
+    """A tool that is done in a moment. Raises ChangeError with the last line it says if it fails.
+
+    `where`: what it is about, its last word unless given.
+    """
     from ..process import run
 
     name = os.path.basename(command[0])
@@ -42,5 +45,5 @@ def call(command: Sequence[str], *, stdin: bytes = b"", accept: Sequence[int] = 
     if output.status not in accept:
         said = output.stderr.decode("utf-8", "replace").strip().splitlines()
         raise ChangeError(
-            f"{name} failed with {output.status}: {said[-1] if said else 'no message'}", where=command[-1]
+            f"{name} failed with {output.status}: {said[-1] if said else 'no message'}", where=where or command[-1]
         )
