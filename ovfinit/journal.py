@@ -127,8 +127,8 @@ class Journal:
 
     def numbers(self) -> list[int]:
         """The records, oldest first."""
-        names = self.state.tree.listing(self.folder)
-        return [int(name[:4]) for name in names if name.endswith(".json") and name[:4].isdecimal()]
+        stems = (name.removesuffix(".json") for name in self.state.tree.listing(self.folder) if name.endswith(".json"))
+        return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdecimal())
 
     def begin(
         self, steps: Sequence[Step], previous: str | None, own: Sequence[str]

@@ -220,3 +220,17 @@ def test_damaged_notes(tree: Path, ovfinit: Program, seed: Seed) -> None:
     notes.write_text('{}\n[]\nnull\n{"index": "x", "after": {}}\n{"index": 1, "after": 2}\n{"ind')
     ovfinit("undo", "--root", tree)
     assert differences(before, snapshot(tree, times="files")) == ""
+
+
+def test_as_many_records_as_there_are_boots(tree: Path, ovfinit: Program, seed: Seed) -> None:
+    """A machine that has something to do at every boot for thirty years is taken back all the same, newest first."""
+    before = snapshot(tree, times="files")
+    ovfinit("apply", "--root", tree, "--from", seed())
+    (folder,) = tree.glob("var/lib/ovfinit/instances/*/journal")
+    for end in ("json", "done"):
+        (folder / f"0001.{end}").rename(folder / f"9999.{end}")
+    for name in ("second", "third"):
+        ovfinit("apply", "--root", tree, "--from", seed(local_hostname=name))
+    assert sorted(path.stem for path in folder.glob("*.json")) == ["10000", "10001", "9999"]
+    ovfinit("undo", "--root", tree)
+    assert differences(before, snapshot(tree, times="files")) == ""
