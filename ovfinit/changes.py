@@ -220,12 +220,14 @@ class Call(Change):
 
 
 class Post(Change):
-    """Tell a URL (`target`) by an HTTP POST of these form fields, once per instance or at every boot.
+    """Tell a URL by an HTTP POST of these form fields, once per instance or at every boot.
 
+    `target` is the URL, or what may be shown of `url` where that has a secret in it.
     `files`: fields whose value is what stands in this file of the tree when it is posted; `N/A` if there is none.
     """
 
     kind = "post"
+    url: Secret | None = None
     fields: Mapping[str, str] = {}
     files: Mapping[str, str] = {}
     tries: int = 10

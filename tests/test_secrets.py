@@ -140,3 +140,16 @@ def test_journal_of_account_files_is_roots(tree: Path, ovf: Seed) -> None:
     assert run("apply", "--root", tree, "--from", ovf()).code == 0
     give_away(tree / "etc/hostname")
     assert [path.stat().st_mode & 0o777 for path in (tree / "var/lib/ovfinit/instances").iterdir()] == [0o700]
+
+
+def test_where_a_machine_phones_home(tree: Path, ovfinit: Program, seed: Seed) -> None:
+    """A password or a token in the URL that is told of a machine stays between the two."""
+    url = f"http://user:{SECRET}@192.0.2.1/home?token={SECRET}"
+    words = ("--root", tree, "--from", seed(user_data=f"#cloud-config\nphone_home: {{url: '{url}'}}\n"))
+    results = [ovfinit("plan", *words, more) for more in ("--verbose", "--json")]
+    results += [ovfinit("apply", *words, "--verbose"), ovfinit("status", "--root", tree, "--json")]
+    results.append(ovfinit("undo", "--root", tree, "--json"))
+    assert "http://192.0.2.1/home?" in results[0].out
+    assert not [result for result in results if SECRET in result.out + result.err]
+    ovfinit("apply", *words)
+    assert leaks(tree, SECRET) == []

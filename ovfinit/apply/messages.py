@@ -28,7 +28,7 @@ def _post(change: Post, _: Step, host: Host) -> None:
     failure: SourceError | None = None
     for left in range(change.tries - 1, -1, -1):
         try:
-            post(change.target, fields, Deadline(POST_SECONDS))
+            post(change.url.reveal() if change.url else change.target, fields, Deadline(POST_SECONDS))
             return
         except SourceError as error:
             failure = error

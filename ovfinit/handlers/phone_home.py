@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..changes import FINAL, Post
-from ..model import Problem
+from ..model import Problem, Secret
 from ..userdata.scalars import Number, Text
 from ..userdata.schema import Many, Table
 
@@ -64,10 +64,14 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     # the name that the machine has by then
     files = {**KEYS_OF, "hostname": "/etc/hostname", "fqdn": "/etc/hostname"}
     url = wanted["url"].replace("$INSTANCE_ID", metadata.instance_id).replace("${INSTANCE_ID}", metadata.instance_id)
+    from ..http.policy import shown
+
+    # a password or a token may be in it
     yield Post(
         NAME,
-        url,
+        shown(url),
         FINAL,
+        url=Secret(url),
         fields={name: known[name] for name in names if name in known},
         files={name: files[name] for name in names if name in files and name not in known},
         tries=wanted.get("tries", 10),

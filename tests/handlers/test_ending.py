@@ -11,6 +11,7 @@ from duty import ask
 from ovfinit import __version__
 from ovfinit.changes import FINAL, Announce, Call, Post
 from ovfinit.handlers import final_message, phone_home, power
+from ovfinit.model import Secret
 
 
 @pytest.mark.parametrize("form", ["$version", "$VERSION", "${version}", "## template: jinja\n    {{ version }}"])
@@ -37,6 +38,7 @@ def test_home(tmp_path: Path) -> None:
         "phone_home",
         "http://home.example.com/i-1/",
         FINAL,
+        url=Secret("http://home.example.com/i-1/"),
         fields={"instance_id": "i-1", "fqdn": "web1.example.com"},
         files={
             "pub_key_rsa": "/etc/ssh/ssh_host_rsa_key.pub",
