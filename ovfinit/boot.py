@@ -52,6 +52,7 @@ class Boot:
         self.witness = Witness(self.host)
         # by itself it may be spared the plan, see `attest`
         self.spared = False
+        self.config_file = config_file
         with self.spans.measure("configuration"), self.witness:
             self.config: Config = config.load(self.host, config_file, lenient=lenient)
         if self.config.sources:
@@ -66,7 +67,7 @@ class Boot:
             self.wanted = [(name, self.host.real(location) if location.startswith("/") else location or None)]
         self.known = self._known()
         # a tree is filled from what lies in it, unless its source is named
-        self.online = self.host.live or bool(self.wanted)
+        self.online = self.host.live or (bool(self.wanted) and self.place is None)
         # what came of user data, for the later stages of the same boot
         self._sorted: tuple[Metadata, bool, UserData] | None = None
         # the duties that the final stage of the same boot has to ask, None for all
@@ -142,8 +143,9 @@ class Boot:
         Raises SourceError when nothing was found, StateError when the state cannot be written; nothing is changed then.
         """
         metadata = found.metadata
-        if metadata is None:
-            failure = found.failure()
+        failure = found.failure() if metadata is None else self._displaced(found)
+        if metadata is None or failure is not None:
+            failure = failure or found.failure()
             absent = isinstance(failure, SourceAbsent)
             known = status.summarize(
                 self.known,
@@ -158,7 +160,6 @@ class Boot:
                 # a tree that nothing was found for stays as it is, to the byte
                 self._publish(known, self.known, [f"source: {failure.message}"])
             raise failure
-        self._guard(found)
         with self.spans.measure("lock", WAIT):
             self.state.lock(Deadline(LOCK_SECONDS))
         started = monotonic()
@@ -220,7 +221,8 @@ class Boot:
         Raises StateError.
         """
         handed = self.handed(metadata)
-        if handed.wanting or handed.fetched:
+        # a configuration that lies elsewhere is none of what is looked at in the tree
+        if handed.wanting or handed.fetched or self.config_file is not None:
             return
         # user data is sorted out anew, since templates look at the machine as well
         self._sorted = None
@@ -278,15 +280,18 @@ class Boot:
         started = again or before["status"] == status.RUNNING
         if not started or before.get("instance_id") != known["instance_id"]:
             return
-        if again:
-            # what failed then and was done now is no error any more; where the boot's time went is told by the boot
-            known["spans"] = []
+        tried: set[str] = set()
+        if again or set(before.get("stages", ())) <= set(known["stages"]):
+            # what failed then and was done now is no error any more
             tried = set(known["handlers"])
             before["errors"] = [error for error in before.get("errors", []) if error.get("handler") not in tried]
+        if again:
+            # where the boot's time went is told by the boot
+            known["spans"] = []
             known["scripts"] = known["scripts"] or before.get("scripts", [])
         for name, entry in before.get("handlers", {}).items():
             now = known["handlers"].get(name)
-            if now is None or now["result"] == "nothing":
+            if now is None or (now["result"] == "nothing" and not (entry["errors"] and name in tried)):
                 known["handlers"][name] = entry
         known["sources"] = known["sources"] or before.get("sources", [])
         told = {(script["handler"], script["name"]) for script in known["scripts"]}
@@ -303,15 +308,16 @@ class Boot:
         elif known["warnings"]:
             known["status"] = status.WARNED
 
-    def _guard(self, found: chain.Probe) -> None:
-        """The source of this machine cannot be asked: no other one takes its place meanwhile."""
+    def _displaced(self, found: chain.Probe) -> OvfinitError | None:
+        """Why the source of this machine cannot be asked, if another one answers: that does not take its place."""
         if self.wanted or self.known is None or found.metadata is None:
-            return
+            return None
         if found.metadata.datasource == self.known.datasource:
-            return
+            return None
         for verdict in found.verdicts:
             if verdict.name == self.known.datasource and verdict.verdict in chain.UNKNOWN:
-                raise chain.Probe(None, [verdict]).failure()
+                return chain.Probe(None, [verdict]).failure()
+        return None
 
     def _publish(self, known: dict[str, Any], metadata: Metadata | None, lines: Sequence[str]) -> None:
         try:

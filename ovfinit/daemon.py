@@ -15,7 +15,7 @@ from . import status
 from .boot import Boot
 from .chain import NOT_ASKED, UNREACHABLE
 from .deadline import Deadline
-from .errors import OvfinitError, SourceAbsent, StateError
+from .errors import OvfinitError, SourceAbsent, StateError, fault
 from .spans import WAIT
 from .stages import FINAL, LOCAL, NETWORK
 from .standby import switched_off
@@ -54,7 +54,8 @@ def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_
             daemon.agent.state.unlock()
             Watch(agent).run()
         return code
-    except (OvfinitError, OSError) as error:
+    except Exception as unforeseen:
+        error = unforeseen if isinstance(unforeseen, (OvfinitError, OSError)) else fault(unforeseen)
         sys.stderr.write(f"ovfinit: {error}\n")
         journal(str(error), FAILED, ERROR, code=getattr(error, "code", "system"))
         notify("READY=1")
@@ -188,12 +189,17 @@ class Daemon:
 
     def _apply(self, found: Probe, stages: tuple[str, ...], *, more: bool) -> Sequence[str]:
         """Apply some stages; returns those for which work is left."""
-        self.found = found
         try:
             report = self.agent.apply(found, stages, more=more)
         except StateError as error:
             self._failed(error)
             return ()
+        except OvfinitError as displaced:
+            # told by the agent's own status: this machine's source is another one, which cannot be asked
+            journal(str(displaced), NO_SOURCE, WARNING, code=displaced.code)
+            self.code = 0 if self.managed else displaced.exit_code
+            return ()
+        self.found = found
         self.asked = report.asked
         failed = [error for entry in report.status["handlers"].values() for error in entry["errors"]]
         for entry in failed:
@@ -226,7 +232,7 @@ class Daemon:
             self.agent.apply(found)
         except OvfinitError:
             absent = isinstance(failure, SourceAbsent)
-            journal(failure.message, NO_SOURCE, INFO if absent else WARNING, code=failure.code)
+            journal(str(failure), NO_SOURCE, INFO if absent else WARNING, code=failure.code)
         # a machine that was customized before is as good as it was: its unit has not failed
         self.code = 0 if self.managed and self.agent.known is not None else failure.exit_code
 

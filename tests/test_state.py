@@ -199,6 +199,24 @@ def test_damaged_status(tree: Path, ovfinit: Program, seed: Seed) -> None:
     ovfinit("status", "--root", tree)
 
 
+def test_a_boot_that_was_killed(tree: Path, ovfinit: Program, seed: Seed) -> None:
+    """What failed before a boot was killed, and is done now, is no error any more."""
+    error = {"code": "change-failed", "message": "of the boot that was killed", "where": None}
+    entry = {"result": "failed", "started": 1.0, "seconds": 1.0, "changed": [], "errors": [error]}
+    handlers = {"hostname": entry, "users": entry}
+    known = {"status": "running", "instance_id": "i-1", "stages": ["local"], "handlers": handlers}
+    known["errors"] = [{**error, "handler": name} for name in handlers]
+    (tree / "run/ovfinit").mkdir()
+    (tree / "run/ovfinit/status.json").write_text(json.dumps(known))
+    told = ovfinit("apply", "--root", tree, "--from", seed(), "--json").json
+    assert (told["status"], told["errors"]) == ("done", [])
+    assert {entry["result"] for entry in told["handlers"].values()} <= {"done", "deferred", "nothing"}
+    # a stage that does not try it again says nothing of it
+    (tree / "run/ovfinit/status.json").write_text(json.dumps(known))
+    told = ovfinit("apply", "--root", tree, "--from", seed(), "--stage", "final", "--json", code=1).json
+    assert [error["handler"] for error in told["errors"]] == ["hostname", "users"]
+
+
 def test_secrets_of_the_state_are_roots(tree: Path, ovfinit: Program, ovf: Seed) -> None:
     """What was read is stored 0600 in folders 0700; what everybody may read has no secrets."""
     ovfinit("apply", "--root", tree, "--from", ovf(password="correct horse"))

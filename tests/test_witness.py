@@ -188,6 +188,18 @@ def test_what_a_template_looks_at_counts(tree: Path, ovfinit: Program, seed: See
     assert (tree / "etc/hostname").read_text() == "web99\n"
 
 
+def test_a_configuration_from_elsewhere(tree: Path, tmp_path: Path, ovfinit: Program, seed: Seed) -> None:
+    """With --config every boot makes its plan: that file is not of the tree."""
+    file, source = tmp_path / "own.yaml", seed(user_data=None)
+    file.write_text("hostname: {hosts: false}\n")
+    let_age(tree)
+    for _ in range(2):
+        ovfinit("daemon", "--root", tree, "--from", source, "--config", file)
+    file.write_text("hostname: {hosts: true}\n")
+    ovfinit("daemon", "--root", tree, "--from", source, "--config", file)
+    assert "127.0.1.1 web1.example.com web1" in (tree / "etc/hosts").read_text()
+
+
 def _lasting(tree: Path) -> dict[str, Any]:
     """The tree without what each boot writes anew, and without key pairs, which are random."""
     found = snapshot(tree, times="none")

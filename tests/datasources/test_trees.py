@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from metadata_server import MetadataServer
-from scratch import Result
+from scratch import Result, make_seed
 
 Program = Callable[..., Result]
 
@@ -27,3 +27,13 @@ def test_only_who_is_named_by_the_caller_is_asked(tree: Path, ovfinit: Program, 
             assert command == "daemon" or "the network is not asked for a tree under --root" in result.err
         assert server.requests == []
         assert ovfinit("show", "--root", tree, "--from", "ec2", "instance_id").out == "i-1\n"
+
+
+def test_includes_of_a_trees_own_seed_wait(tree: Path, ovfinit: Program) -> None:
+    """What a seed that the tree's kernel command line names includes is fetched at the first boot."""
+    with MetadataServer({"meta-data": {}}) as server:
+        make_seed(tree / "seeds", user_data=f"#include\n{server.url}/latest/meta-data/\n")
+        (tree / "proc").mkdir(exist_ok=True)
+        (tree / "proc/cmdline").write_text("quiet ovfinit.from=seed:/seeds\n")
+        assert "the include waits for the network" in ovfinit("apply", "--root", tree).err
+        assert server.requests == []

@@ -42,7 +42,7 @@ def test_what_is_wrong_is_said_where_no_journal_runs(machine: Machine) -> None:
     broken += "; echo '<oops' > /var/lib/ovfinit/seed/ovf-env.xml"
     result = machine.script(f"{START}\n{broken}\n$OVFINIT daemon || echo code $?")
     assert result.out == "code 1\n"
-    assert "ovfinit: is not well-formed XML" in result.err
+    assert "ovfinit: /var/lib/ovfinit/seed/ovf-env.xml:1:1: is not well-formed XML" in result.err
 
 
 def test_a_running_sshd_without_systemd(machine: Machine) -> None:
