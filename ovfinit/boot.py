@@ -163,7 +163,7 @@ class Boot:
         with self.spans.measure("lock", WAIT):
             self.state.lock(Deadline(LOCK_SECONDS))
         started = monotonic()
-        if self.lenient and not again and metadata == self.known:
+        if self.lenient and not again and self.config_file is None and metadata == self.known:
             told = unchanged(self.host, self.state, metadata.instance_id or "")
             if told is not None:
                 return self._spare(metadata, found, told, stages, started)

@@ -148,6 +148,19 @@ def test_damaged_witness_is_no_witness(settled: Callable[..., dict[str, Any]], t
         assert settled()["unchanged"] is True
 
 
+def test_another_configuration_is_not_spared(
+    settled: Callable[..., dict[str, Any]], tree: Path, tmp_path: Path, ovfinit: Program
+) -> None:
+    """A configuration named by --config is followed, whatever the witness says of the machine's own."""
+    del settled
+    other = tmp_path / "other.yaml"
+    other.write_text("hostname: {hosts: false}\n")
+    assert "web1" in (tree / "etc/hosts").read_text()
+    ovfinit("daemon", "--root", tree, "--config", other, "--from", f"seed:{tmp_path / 'seed'}")
+    assert json.loads((tree / "run/ovfinit/status.json").read_text())["unchanged"] is False
+    assert "web1" not in (tree / "etc/hosts").read_text()
+
+
 def test_witness_holds_no_secret(settled: Callable[..., dict[str, Any]], tree: Path) -> None:
     """A witness is for root alone, and knows paths, sizes and times, but no content."""
     del settled
