@@ -20,7 +20,7 @@ from .spans import WAIT
 from .stages import FINAL, LOCAL, NETWORK
 from .standby import switched_off
 from .system.gates import Gates
-from .system.systemd import APPLIED, ERROR, FAILED, INFO, NO_SOURCE, READY, WARNING, journal, notify
+from .system.systemd import APPLIED, ERROR, FAILED, INFO, NO_SOURCE, READY, WARNING, complain, journal, notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ def main(root: str = "/", wanted: Sequence[tuple[str, str | None]] = (), config_
         return code
     except Exception as unforeseen:
         error = unforeseen if isinstance(unforeseen, (OvfinitError, OSError)) else fault(unforeseen)
-        sys.stderr.write(f"ovfinit: {error}\n")
-        journal(str(error), FAILED, ERROR, code=getattr(error, "code", "system"))
+        tell = journal if root == "/" else complain
+        if tell(str(error), FAILED, ERROR, code=getattr(error, "code", "system")) and "NOTIFY_SOCKET" not in os.environ:
+            sys.stderr.write(f"ovfinit: {error}\n")
         notify("READY=1")
         return getattr(error, "exit_code", 1)
 
@@ -68,6 +69,7 @@ class Daemon:
     def __init__(self, agent: Boot) -> None:
         self.agent = agent
         self.host = agent.host
+        self.tell = journal if self.host.live else complain
         self.managed = "NOTIFY_SOCKET" in os.environ and self.host.live
         self.gates = Gates(self.host) if self.managed else None
         self.code = 0
@@ -86,7 +88,7 @@ class Daemon:
         self._watchdog()
         notify("STATUS=Looking for local datasources")
         for error in self.agent.config.errors:
-            journal(str(error), FAILED, WARNING, code=error.code)
+            self.tell(str(error), FAILED, WARNING, code=error.code)
         self._settle()
         found = self.agent.probe(network=False)
         # a source of the network recognises its platform, or a local one could not say without it
@@ -121,7 +123,7 @@ class Daemon:
         with self.agent.spans.measure("devices", WAIT):
             pending = settle(self.host, Deadline(DEVICE_SECONDS))
         if pending is not None:
-            journal(f"Went on without a device: {pending}", FAILED, WARNING)
+            self.tell(f"Went on without a device: {pending}", FAILED, WARNING)
 
     def _open_a_way(self) -> None:
         """Only the network can tell who we are: see that something brings it up."""
@@ -132,10 +134,10 @@ class Daemon:
         try:
             note = bring_up(self.host, self.agent.config)
         except (OvfinitError, OSError) as error:
-            journal(f"Could not prepare a network: {error}", FAILED, WARNING)
+            self.tell(f"Could not prepare a network: {error}", FAILED, WARNING)
         else:
             if note:
-                journal(note, APPLIED, INFO)
+                self.tell(note, APPLIED, INFO)
 
     def _network(self) -> Sequence[str]:
         """The network stage, for a source, an include or a duty that needs it; returns the stages that are left."""
@@ -165,7 +167,7 @@ class Daemon:
         with self.agent.spans.measure("network", WAIT):
             routed = wait(self.host, Deadline(seconds), patience)
         if not routed:
-            journal("No route came up in time", FAILED, WARNING)
+            self.tell("No route came up in time", FAILED, WARNING)
 
     def _let_in_later(self) -> None:
         """A machine that was customized before lets its users in after a while: its source may be gone for good."""
@@ -196,7 +198,7 @@ class Daemon:
             return ()
         except OvfinitError as displaced:
             # told by the agent's own status: this machine's source is another one, which cannot be asked
-            journal(str(displaced), NO_SOURCE, WARNING, code=displaced.code)
+            self.tell(str(displaced), NO_SOURCE, WARNING, code=displaced.code)
             self.code = 0 if self.managed else displaced.exit_code
             return ()
         self.found = found
@@ -204,9 +206,9 @@ class Daemon:
         failed = [error for entry in report.status["handlers"].values() for error in entry["errors"]]
         for entry in failed:
             self.code = 1
-            journal(f"{entry.get('where') or ''}: {entry['message']}".lstrip(": "), FAILED, ERROR, code=entry["code"])
+            self.tell(f"{entry.get('where') or ''}: {entry['message']}".lstrip(": "), FAILED, ERROR, code=entry["code"])
         metadata = report.metadata
-        journal(
+        self.tell(
             f"Stages {', '.join(stages)} done for instance {metadata.instance_id} from {metadata.datasource}",
             APPLIED,
             WARNING if failed else INFO,
@@ -223,7 +225,7 @@ class Daemon:
         try:
             self.agent.attest(self.found.metadata)
         except StateError as error:
-            journal(str(error), FAILED, WARNING, code=error.code)
+            self.tell(str(error), FAILED, WARNING, code=error.code)
 
     def _nothing(self, found: Probe) -> None:
         """No source answered. The machine stays as it was, and everybody can read why."""
@@ -232,13 +234,13 @@ class Daemon:
             self.agent.apply(found)
         except OvfinitError:
             absent = isinstance(failure, SourceAbsent)
-            journal(str(failure), NO_SOURCE, INFO if absent else WARNING, code=failure.code)
+            self.tell(str(failure), NO_SOURCE, INFO if absent else WARNING, code=failure.code)
         # a machine that was customized before is as good as it was: its unit has not failed
         self.code = 0 if self.managed and self.agent.known is not None else failure.exit_code
 
     def _failed(self, error: OvfinitError) -> None:
         self.code = 1
-        journal(str(error), FAILED, ERROR, code=error.code)
+        self.tell(str(error), FAILED, ERROR, code=error.code)
 
     def _closing(self) -> None:
         if not self.host.live:
@@ -251,7 +253,7 @@ class Daemon:
         line = f"{name}: {state}" + (f", instance {known['instance_id']}" if known.get("instance_id") else "")
         changed = {name for name, entry in known.get("handlers", {}).items() if entry["changed"]}
         say([*(host_keys(self.host, self.asked) if "ssh_keys" in changed else ()), line])
-        journal(line, READY, INFO)
+        self.tell(line, READY, INFO)
         notify(f"STATUS={line}")
 
     def _watchdog(self) -> None:

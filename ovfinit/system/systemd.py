@@ -31,10 +31,15 @@ def journal(message: str, message_id: str, priority: int = INFO, **fields: str) 
     entry = {"MESSAGE": message, "MESSAGE_ID": message_id, "PRIORITY": str(priority), "SYSLOG_IDENTIFIER": "ovfinit"}
     entry |= {f"OVFINIT_{name.upper()}": value for name, value in fields.items()}
     lines = (f"{name}={' '.join(value.splitlines())}\n" for name, value in entry.items())
-    sent = _send(JOURNAL, "".join(lines).encode("utf-8", "replace"))
-    if not sent and priority <= WARNING:
+    return _send(JOURNAL, "".join(lines).encode("utf-8", "replace")) or complain(message, message_id, priority)
+
+
+def complain(message: str, message_id: str, priority: int = INFO, **fields: str) -> bool:
+    """The same for a tree, which is another machine's: only what is wrong, and on standard error. Always False."""
+    del message_id, fields
+    if priority <= WARNING:
         sys.stderr.write(f"ovfinit: {message}\n")
-    return sent
+    return False
 
 
 def _send(address: str, data: bytes) -> bool:

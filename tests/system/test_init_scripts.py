@@ -45,6 +45,29 @@ def test_what_is_wrong_is_said_where_no_journal_runs(machine: Machine) -> None:
     assert "ovfinit: /var/lib/ovfinit/seed/ovf-env.xml:1:1: is not well-formed XML" in result.err
 
 
+def test_a_tree_has_no_journal(machine: Machine) -> None:
+    """What goes wrong in a tree is said on standard error, and not in the journal of the machine that works on it."""
+    journal = """
+mkdir -p /run/systemd/journal /tmp/tree/var/lib/ovfinit/seed; echo '<oops' > /tmp/tree/var/lib/ovfinit/seed/ovf-env.xml
+python3 -c "
+import os, socket
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+    heard.bind('/run/systemd/journal/socket')
+    heard.settimeout(0.1)
+    for words in ('--root /tmp/tree', ''):
+        os.system(f'$OVFINIT daemon {words} > /dev/null')
+        try:
+            print(heard.recv(9999).decode().splitlines()[0])
+        except TimeoutError:
+            print('nothing')
+"
+"""
+    result = machine.script(f"{START}\n{journal.replace('python3 -c', '${OVFINIT% -m*} -c')}")
+    assert result.out.splitlines()[0] == "nothing"
+    assert "ovf-env.xml:1:1: is not well-formed XML" in result.err
+    assert result.out.splitlines()[1].startswith("MESSAGE=")
+
+
 def test_a_running_sshd_without_systemd(machine: Machine) -> None:
     """Where nobody can tell sshd of its new settings that is said, and the duty has not failed."""
     seed = "mkdir -p /var/lib/ovfinit/seed; echo 'instance-id: i-1' > /var/lib/ovfinit/seed/meta-data"
