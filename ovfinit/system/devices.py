@@ -62,11 +62,13 @@ def pending(host: Host) -> Pending | None:
         return None
     for base in _controllers(host):
         name = base.rpartition("/")[2]
-        if _word(host, f"{base}/driver/module/initsize").strip("0"):
-            return Pending(f"the driver of storage controller {name} is still looking for devices", SURE)
         # while a driver is being registered it has a device already, and no module yet
-        if not host.exists(f"{base}/driver/module") and host.exists(QUEUE):
-            return Pending(f"storage controller {name} has no driver yet", UNSURE)
+        if not host.exists(f"{base}/driver/module"):
+            if host.exists(QUEUE):
+                return Pending(f"storage controller {name} has no driver yet", UNSURE)
+        # after that question: a module that comes between the two has its answer here
+        elif _word(host, f"{base}/driver/module/initsize").strip("0"):
+            return Pending(f"the driver of storage controller {name} is still looking for devices", SURE)
     for name in host.listing("/sys/bus/scsi/devices"):
         base = f"/sys/bus/scsi/devices/{name}"
         if _word(host, f"{base}/type") == OPTICAL and not host.listing(f"{base}/block"):
