@@ -18,6 +18,7 @@ from ovfinit.datasource import (
     SourceUnreachable,
     digest,
     image_error,
+    not_for_a_tree,
     nova_metadata,
     volumes,
 )
@@ -100,8 +101,7 @@ class OpenStack(Datasource):
         if not configured and identify(host) is None:
             raise SourceAbsent(f"no volume is labelled {LABEL}, and DMI does not name OpenStack")
         if not host.live:
-            remedy = "name the source with --from openstack:URL to have it asked"
-            raise SourceUnreachable("the network is not asked for a tree under --root", where=URL, remedy=remedy)
+            raise not_for_a_tree(self.name, URL)
         if not host.routed(near=bool(configured)):
             raise SourceUnreachable("there is no route to the network yet", where=(configured or [URL])[0])
         return self._service(configured or [URL], deadline, certain=True)

@@ -20,6 +20,7 @@ from ovfinit.datasource import (
     digest,
     image_error,
     nocloud,
+    not_for_a_tree,
     volumes,
 )
 from ovfinit.errors import InputError, SourceError
@@ -247,8 +248,7 @@ class _Reading:
 
     def _check_network(self, url: str, where: str) -> None:
         if not self._host.live:
-            remedy = "name the source with --from seed:URL to have it asked"
-            raise SourceUnreachable("the network is not asked for a tree under --root", where=where, remedy=remedy)
+            raise not_for_a_tree(Seed.name, where)
         authority = url.partition("://")[2].rpartition("@")[2]
         if not authority.lower().startswith(LOOPBACK) and not self._host.routed(near=True):
             raise SourceUnreachable("there is no route to the network yet", where=where)

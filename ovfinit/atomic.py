@@ -72,6 +72,29 @@ def commit(path: str, *, at: int | None = None) -> None:
         os.fsync(at)
 
 
+def make_folder(path: str, mode: int, owner: tuple[int, int] | None = None, *, at: int | None = None) -> int:
+    """Make a folder that never stands there with another mode or owner; returns its descriptor. Durable as by `commit`.
+
+    Raises OSError.
+    """
+    name = candidate(path)
+    try:
+        os.rmdir(name, dir_fd=at)
+    except FileNotFoundError:
+        pass
+    os.mkdir(name, 0o700, dir_fd=at)
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+    try:
+        if owner is not None and os.geteuid() == 0:
+            os.fchown(descriptor, *owner)
+        os.fchmod(descriptor, mode)
+        commit(path, at=at)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def touched(path: str) -> None:
     """Note that the folder of `path` has other entries than before."""
     _folders.add(os.path.dirname(path) or ".")
@@ -90,10 +113,10 @@ def flush() -> None:
             os.close(descriptor)
 
 
-def write(path: str, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
-    """Replace or make the file at `path`, an operating-system path; durable after the next `flush`. Raises OSError."""
-    prepare(path, content, mode, owner)
-    commit(path)
+def write(path: str, content: bytes, mode: int, owner: tuple[int, int] | None = None, *, at: int | None = None) -> None:
+    """Replace or make the file at `path`, an operating-system path; durable as by `commit`. Raises OSError."""
+    prepare(path, content, mode, owner, at=at)
+    commit(path, at=at)
 
 
 def write_all(files: Mapping[str, bytes], mode: int) -> None:

@@ -49,36 +49,15 @@ def write(host: Host, account: Account, text: str) -> None:
     try:
         folder = _open(FOLDER, home, f"{account.home}/{FOLDER}")
         if folder is None:
-            folder = _make_folder(home, account)
+            folder = atomic.make_folder(FOLDER, 0o700, (account.uid, account.gid), at=home)
         try:
             if root and os.fstat(folder).st_uid not in (0, account.uid):
                 raise ChangeError("belongs to somebody else", where=f"{account.home}/{FOLDER}")
-            atomic.prepare(FILE, text.encode("utf-8", "surrogateescape"), 0o600, (account.uid, account.gid), at=folder)
-            atomic.commit(FILE, at=folder)
+            atomic.write(FILE, text.encode("utf-8", "surrogateescape"), 0o600, (account.uid, account.gid), at=folder)
         finally:
             os.close(folder)
     finally:
         os.close(home)
-
-
-def _make_folder(home: int, account: Account) -> int:
-    """Make the folder under another name first, so that it never stands there with the wrong owner."""
-    new = atomic.candidate(FOLDER)
-    try:
-        os.rmdir(new, dir_fd=home)
-    except FileNotFoundError:
-        pass
-    os.mkdir(new, 0o700, dir_fd=home)
-    folder = _open(new, home, f"{account.home}/{new}")
-    assert folder is not None
-    try:
-        if os.geteuid() == 0:
-            os.fchown(folder, account.uid, account.gid)
-        os.rename(new, FOLDER, src_dir_fd=home, dst_dir_fd=home)
-    except OSError:
-        os.close(folder)
-        raise
-    return folder
 
 
 def _open(path: str, at: int | None, where: str) -> int | None:

@@ -144,8 +144,7 @@ class Boot:
         """
         metadata = found.metadata
         failure = found.failure() if metadata is None else self._displaced(found)
-        if metadata is None or failure is not None:
-            failure = failure or found.failure()
+        if failure is not None:
             absent = isinstance(failure, SourceAbsent)
             known = status.summarize(
                 self.known,
@@ -160,6 +159,7 @@ class Boot:
                 # a tree that nothing was found for stays as it is, to the byte
                 self._publish(known, self.known, [f"source: {failure.message}"])
             raise failure
+        assert metadata is not None
         with self.spans.measure("lock", WAIT):
             self.state.lock(Deadline(LOCK_SECONDS))
         started = monotonic()

@@ -9,9 +9,8 @@ from __future__ import annotations
 from time import monotonic
 
 from . import __version__
-from .datasource import Deadline
+from .datasource import Deadline, not_for_a_tree
 from .errors import InputError, OvfinitError, PluginError, SourceAbsent, SourceInvalid, SourceUnreachable
-from .plugins import not_for_a_tree
 from .record import Record
 
 TYPE_CHECKING = False

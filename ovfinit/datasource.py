@@ -183,6 +183,12 @@ def image_error(error: InputError) -> SourceError:
     return SourceUnreachable(error.message, where=error.where, remedy=error.remedy)
 
 
+def not_for_a_tree(name: str, where: str | None = None) -> SourceUnreachable:
+    """Why a source of the network is not asked on behalf of a tree: who works on it is at another place."""
+    remedy = f"name the source with --from {name}:URL to have it asked"
+    return SourceUnreachable("the network is not asked for a tree under --root", where=where, remedy=remedy)
+
+
 def ip_address(text: str) -> str:
     """An IPv4 or IPv6 address in its canonical spelling. Raises ValueError."""
     from .network.address import parse_ip

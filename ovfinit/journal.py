@@ -166,7 +166,7 @@ class Journal:
         return number, {f"{self.folder}/{number:04}.json": record}
 
     def record(self, number: int) -> dict[str, Any]:
-        """What `open` wrote. Raises StateError if it is damaged."""
+        """What `begin` gave. Raises StateError if it is damaged."""
         path = f"{self.folder}/{number:04}.json"
         record = self.state.read(path) or {}
         if not all(isinstance(record.get(name), list) for name in ("changes", "own")) or not all(

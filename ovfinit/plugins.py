@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import stat
 
-from .datasource import Datasource
-from .errors import ConfigError, InputError, PluginError, SourceError, SourceUnreachable, UsageError
+from .datasource import Datasource, not_for_a_tree
+from .errors import ConfigError, InputError, PluginError, SourceError, UsageError
 from .paths import PLUGINS
 from .record import Record
 
@@ -107,12 +107,6 @@ def find(
             found.source.location = location
         chosen.append(_shadow(found) if found.name in known and found.name in SHIPPED else found)
     return chosen
-
-
-def not_for_a_tree(name: str, where: str | None = None) -> SourceUnreachable:
-    """Why a source of the network is not asked for a tree that itself names it."""
-    remedy = f"name the source with --from {name}:URL to have it asked"
-    return SourceUnreachable("the network is not asked for a tree under --root", where=where, remedy=remedy)
 
 
 def strangers(host: Host, config: Config) -> list[ConfigError]:

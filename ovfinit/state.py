@@ -159,11 +159,10 @@ class State:
     ) -> None:
         """Make this the current instance: what was read, how it was found, what an earlier one left, and `more` files.
 
-        Raises StateError; it is not the current one then.
+        The folders are there already. Raises StateError; it is not the current one then.
         """
         assert metadata.instance_id is not None
         folder = self.folder(metadata.instance_id)
-        self.make_folder(folder)
         read = {"metadata": document.private(metadata), "sources": list(sources)}
         self.write({**more, f"{folder}/metadata.json": read, f"{folder}/applied.json": _written(past)})
         self.point_to(folder_name(metadata.instance_id))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from .. import atomic
 from ..changes import FetchFile
 from ..compare.files import names_to_ids
 from ..deadline import Deadline
 from ..errors import ChangeError, SourceError
-from .folders import make_folders, open_folder
+from .folders import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,18 +32,8 @@ def _fetch_file(change: FetchFile, _: Step, host: Host) -> None:
             message = f"could not be fetched: {error.where}: {error.message}"
             raise ChangeError(message, where=change.target, remedy=error.remedy) from error
         content = change.fallback
-    at = open_folder(host, change.target)
-    if at is not None:
-        try:
-            atomic.prepare(os.path.basename(change.target), content, change.mode, owner, at=at)
-            atomic.commit(os.path.basename(change.target), at=at)
-        finally:
-            os.close(at)
-        return
-    real = host.real(change.target, follow=False)
-    make_folders(host, change.target)
-    atomic.prepare(real, content, change.mode, owner)
-    atomic.commit(real)
+    with Place(host, change.target) as place:
+        atomic.write(place.path, content, change.mode, owner, at=place.at)
 
 
 PERFORM: dict[str, Any] = {FetchFile.kind: _fetch_file}

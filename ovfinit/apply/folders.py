@@ -19,11 +19,32 @@ def make_folders(host: Host, path: str) -> None:
     os.makedirs(os.path.dirname(host.real(path, follow=False)), mode=0o755, exist_ok=True)
 
 
-def open_folder(host: Host, path: str) -> int | None:
-    """The folder of a path in a place that a user controls, made if it is missing, as a descriptor; None in root's.
+class Place:
+    """Where something is made: `path`, in the folder with the descriptor `at` if a user controls a part of the way.
+
+    The folders above are made if they are missing. For use in a `with` statement. Raises ChangeError or OSError.
+    """
+
+    def __init__(self, host: Host, path: str) -> None:
+        self.at = _users_folder(host, path)
+        self.path = os.path.basename(path)
+        if self.at is None:
+            self.path = host.real(path, follow=False)
+            make_folders(host, path)
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.at is not None:
+            os.close(self.at)
+
+
+def _users_folder(host: Host, path: str) -> int | None:
+    """The folder of a path in a place that a user controls, as a descriptor; None in root's.
 
     A user may put a link into the way at any moment, so each folder is opened from the one before it (openat(2)), and
-    no link is followed. Raises ChangeError for one, or OSError.
+    no link is followed.
     """
     found = place_of_user(host, path)
     if found is None:

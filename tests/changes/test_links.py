@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scratch import Result, snapshot
 
-from ovfinit.apply.folders import open_folder
+from ovfinit.apply.folders import Place
 from ovfinit.errors import ChangeError
 from ovfinit.host import Host
 
@@ -54,7 +54,7 @@ def test_a_link_of_a_users(tree: Path, home: Path, ovfinit: Program, seed: Seed,
 def test_a_link_that_was_made_meanwhile(tree: Path, home: Path, path: str) -> None:
     """When it comes to it, no link is followed either, whatever the plan saw there."""
     with pytest.raises(ChangeError, match="without following a link"):
-        open_folder(Host(str(tree)), path)
+        Place(Host(str(tree)), path)
     assert os.listdir(tree / "etc/cron.d") == []
 
 

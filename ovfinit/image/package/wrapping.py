@@ -81,6 +81,7 @@ class Zip(Store):
         try:
             self._zip: ZipFile = ZipFile(stream)
         except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            # NotImplementedError is what zipfile raises for a kind of archive or compression that it does not know
             raise InputError(f"is a damaged zip archive: {error}", where=where) from error
         files = [info for info in self._zip.infolist() if not info.is_dir()]
         if len(files) > MOST_MEMBERS:
