@@ -12,6 +12,7 @@ import pytest
 from handlers.cloudconfig import handed, typed
 from scratch import KEY
 
+from ovfinit.apply.identity import quick_pairs
 from ovfinit.changes import FINAL, LOCAL, Announce, Call, Change, MakeHostKey, RemoveFile, WriteFile
 from ovfinit.config import Config, SshConfig, UserConfig
 from ovfinit.fingerprint import fingerprint
@@ -285,3 +286,24 @@ def test_sshd_takes_it_all(tmp_path: Path, made: dict[str, str]) -> None:
     assert (told.returncode, "rror" in told.stderr) == (0, False), told.stderr
     assert "passwordauthentication no" in told.stdout
     assert "hostcertificate /etc/ssh/ssh_host_ed25519_key-cert.pub" in told.stdout
+
+
+def test_one_run_makes_the_quick_types(tmp_path: Path) -> None:
+    """Both pairs match, say nothing of RSA, differ from run to run, and what a killed run left is in nobody's way."""
+    tool = shutil.which("ssh-keygen")
+    assert tool is not None
+    nest = tmp_path / "nest"
+    (nest / "etc/ssh").mkdir(parents=True)
+    (nest / "etc/ssh/ssh_host_ecdsa_key").write_text("half a key")
+    (nest / "etc/ssh/ssh_host_rsa_key").write_text("-")
+    pairs, others = quick_pairs(tool, str(nest)), quick_pairs(tool, str(nest))
+    assert set(pairs) == {"/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_ecdsa_key"}
+    for path, (private, public) in pairs.items():
+        key = tmp_path / "key"
+        key.touch(mode=0o600)
+        key.write_bytes(private)
+        told = subprocess.run([tool, "-y", "-P", "", "-f", key], check=True, capture_output=True, text=True).stdout
+        assert told.split()[:2] == public.decode().split()[:2]
+        assert path.split("_")[2] in told.split()[0]
+        assert others[path] != pairs[path]
+    assert not nest.exists()
