@@ -113,7 +113,8 @@ def _features(place: str, status: os.stat_result, *, volatile: bool, listed: boo
     kind = stat.S_IFMT(status.st_mode)
     owned = f"{status.st_mode:o} {status.st_uid} {status.st_gid}"
     if kind in (stat.S_IFBLK, stat.S_IFCHR):
-        return f"{owned} {status.st_rdev}"
+        # a look early in a boot comes before udev has given the node its group
+        return f"{kind:o} {status.st_rdev}"
     if volatile:
         if kind == stat.S_IFREG:
             with open(place, "rb", buffering=0) as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 from scratch import OTHER_KEY, Result, differences, snapshot
 
-from ovfinit.witness import TICK_SECONDS
+from ovfinit.host import Host
+from ovfinit.state import State
+from ovfinit.witness import TICK_SECONDS, Witness, unchanged
 
 Program = Callable[..., Result]
 Seed = Callable[..., str]
@@ -136,6 +139,26 @@ def test_whatever_changed_is_noticed(
     assert [mine["status"], mine["warnings"]] == [theirs["status"], theirs["warnings"]]
     told = [{name: entry["result"] for name, entry in one["handlers"].items()} for one in (mine, theirs)]
     assert told[0] == told[1]
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_node_without_its_group_is_the_same_device(tmp_path: Path) -> None:
+    """Whether udev was there before us does not count, another device under the name does."""
+    node = tmp_path / "dev/vda"
+    node.parent.mkdir()
+    (tmp_path / "var/lib/ovfinit/instances/i-1").mkdir(parents=True)
+    os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    host = Host(str(tmp_path))
+    witness, state = Witness(host), State(host)
+    with witness:
+        host.exists("/dev/vda")
+    witness.keep(state, "i-1", {"findings": []})
+    node.chmod(0o660)
+    os.chown(node, 0, 6)
+    assert unchanged(host, state, "i-1") == {"findings": []}
+    node.unlink()
+    os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+    assert unchanged(host, state, "i-1") is None
 
 
 def test_damaged_witness_is_no_witness(settled: Callable[..., dict[str, Any]], tree: Path) -> None:
