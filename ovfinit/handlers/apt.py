@@ -7,6 +7,7 @@ from ..digest import digest
 from ..errors import ChangeError
 from ..model import Problem, Secret
 from ..packaging import sources
+from ..packaging.logins import FILE, Logins
 from .vocabulary.apt import FILE_NAME, KEYSERVER, current, unfit_file
 from .vocabulary.apt import KEYS as KEYS
 
@@ -62,10 +63,11 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     settings = current(handed.config)
     yield from _settings(settings, handed.config.get("apt_pipelining", "os"))
     yield from _debconf(settings.get("debconf_selections", {}))
-    mirrors = {}
+    mirrors, logins = {}, Logins()
     for name in ("primary", "security"):
         entry = _mirror(settings.get(name, ()), sources.architecture(host))
-        mirrors[name] = entry.get("uri") or next(iter(entry.get("search", ())), None)
+        uri = entry.get("uri") or next(iter(entry.get("search", ())), None)
+        mirrors[name] = uri and logins.apart(uri)
         if "uri" not in entry and len(entry.get("search", ())) > 1:
             yield Problem(f"apt.{name}.search", "mirrors are not searched: the first one is taken")
         yield from _key(name, entry, TRUSTED, host)
@@ -77,8 +79,12 @@ def changes(metadata: Metadata, config: Config, host: Host, past: Past, handed: 
     elif "$RELEASE" in repr(settings):
         raise ChangeError("this release has no code name, so $RELEASE means nothing", where="/etc/os-release")
     if not settings.get("preserve_sources_list", False):
-        yield from _own_list(settings, mirrors, words, host)
-    yield from _sources(settings, words, host)
+        yield from _own_list(settings, mirrors, words, logins, host)
+    yield from _sources(settings, words, logins, host)
+    hidden = logins.content()
+    if hidden is not None:
+        # apt reads it as root
+        yield WriteFile(NAME, FILE, content=hidden.encode(), mode=0o600, secret=True)
 
 
 def _settings(settings: Mapping[str, Any], pipelining: object) -> Iterator[Change]:
@@ -148,7 +154,11 @@ def _key(name: str, entry: Mapping[str, Any], folder: str, host: Host) -> Iterat
 
 
 def _own_list(
-    settings: Mapping[str, Any], mirrors: Mapping[str, str | None], words: Mapping[str, str], host: Host
+    settings: Mapping[str, Any],
+    mirrors: Mapping[str, str | None],
+    words: Mapping[str, str],
+    logins: Logins,
+    host: Host,
 ) -> Iterator[Change]:
     """The distribution's own list: written anew from `sources_list`, or with other mirrors and fewer suites."""
     name = words.get("RELEASE", "stable")
@@ -166,7 +176,7 @@ def _own_list(
             target = own if own != sources.LIST else f"{sources.FOLDER}/debian.sources"
         # what is not the list any more says where it went
         texts = dict.fromkeys(present, f"# ovfinit wrote {target} from the user data.\n")
-        texts[target] = _filled(given.rstrip() + "\n", words)
+        texts[target] = logins.apart(_filled(given.rstrip() + "\n", words))
         wanted = sources.Mirrors(disabled=disabled)
     elif not any(text.strip() for text in texts.values()):
         own = sources.own_list(host)
@@ -176,7 +186,9 @@ def _own_list(
         yield WriteFile(NAME, path, content=content.encode("utf-8", "surrogateescape"), ours=False)
 
 
-def _sources(settings: Mapping[str, Any], words: Mapping[str, str], host: Host) -> Iterator[Change | Problem]:
+def _sources(
+    settings: Mapping[str, Any], words: Mapping[str, str], logins: Logins, host: Host
+) -> Iterator[Change | Problem]:
     files: dict[str, str] = {}
     for name, entry in settings.get("sources", {}).items():
         source = entry.get("source", "").strip()
@@ -185,7 +197,7 @@ def _sources(settings: Mapping[str, Any], words: Mapping[str, str], host: Host) 
         yield from _key(name, entry, folder, host)
         if not source:
             continue
-        text = _filled(source, {**words, "KEY_FILE": f"{folder}/ovfinit-{_stem(name)}.asc"})
+        text = logins.apart(_filled(source, {**words, "KEY_FILE": f"{folder}/ovfinit-{_stem(name)}.asc"}))
         if sources.is_deb822(text) and all(row.isprintable() for row in text.splitlines()):
             suffix = ".sources"
         elif not text.isprintable():

@@ -78,7 +78,10 @@ _MIRROR = Many(
     )
 )
 _SOURCE: dict[str, Any] = {
-    "source": Text("A line or a deb822 stanza; `$RELEASE $MIRROR $KEY_FILE`.", lines=True),
+    "source": Text(
+        "A line or a deb822 stanza; `$RELEASE $MIRROR $KEY_FILE`. A login in its URL goes into a file for root alone.",
+        lines=True,
+    ),
     "filename": Text("The file, after the source's own name by default.", check=unfit_file),
     "append": Flag("Whether sources of the same file are put together."),
     **_KEY,
