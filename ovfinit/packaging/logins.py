@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import unquote
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import re
 
 FILE = "/etc/apt/auth.conf.d/90ovfinit.conf"
-_LOGIN = re.compile(r"\b(https?)://([^\s/:@\]]+):([^\s/@\]]+)@([^\s/@\]]+)(/[^\s\]]*)?")
-# the format has no quotes
-_UNFIT = re.compile(r'[\s#"\\]|[^ -~]')
+_LOGIN = r"\b(https?)://([^\s/:@\]]+):([^\s/@\]]+)@([^\s/@\]]+)(/[^\s\]]*)?"
 
 
 class Logins:
@@ -23,14 +18,22 @@ class Logins:
 
     def apart(self, text: str) -> str:
         """The text with its URLs as they are without a login; one that the file cannot hold stays where it is."""
-        return _LOGIN.sub(self._note, text)
+        if "@" not in text:
+            return text
+        import re
+
+        return re.sub(_LOGIN, self._note, text)
 
     def _note(self, found: re.Match[str]) -> str:
+        from urllib.parse import unquote
+
         scheme, user, password, host, path = found.groups(default="")
         name, word = unquote(user), unquote(password)
         place = f"{scheme}://{host}{path}"
         entry = f"login {name} password {word}"
-        if _UNFIT.search(name + word) or self._entries.setdefault(place, entry) != entry:
+        # the format has no quotes
+        fits = all("!" <= sign <= "~" and sign not in '#"\\' for sign in name + word)
+        if not fits or self._entries.setdefault(place, entry) != entry:
             return found.group()
         return place
 
@@ -38,7 +41,6 @@ class Logins:
         """The file, None if it is not needed. The longest path comes first: the first that fits is taken."""
         if not self._entries:
             return None
-        rows: Iterable[str] = sorted(self._entries, key=lambda place: (-len(place), place))
-        return "\n".join(
-            ["# Written by ovfinit.", *(f"machine {place.rstrip('/')} {self._entries[place]}" for place in rows), ""]
-        )
+        places = sorted(self._entries, key=lambda place: (-len(place), place))
+        rows = [f"machine {place.rstrip('/')} {self._entries[place]}" for place in places]
+        return "\n".join(["# Written by ovfinit.", *rows, ""])
