@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import re
 
 FILE = "/etc/apt/auth.conf.d/90ovfinit.conf"
-_LOGIN = r"\b(https?)://([^\s/:@\]]+):([^\s/@\]]+)@([^\s/@\]]+)(/[^\s\]]*)?"
+_LOGIN = r"(?<![\w+])(https?)://([^\s/:@\]]+):([^\s/@\]]+)@([^\s/@\]]+)(/[^\s\]]*)?"
 
 
 class Logins:

@@ -389,6 +389,7 @@ def test_passwords_of_repositories_are_for_root(tmp_path: Path, as_root: None) -
         Components: main
         Trusted: yes
     spaced: {{source: "deb http://us:a%20b@spaced.example.com/ x main"}}
+    onion: {{source: "deb tor+https://us:fourth@onion.example.com/ x main"}}
 """
     root = tree(tmp_path, classic="deb http://deb.debian.org/debian bookworm main\n")
     changes = [change for change in ask(apt, root, text).changes if isinstance(change, WriteFile)]
@@ -397,10 +398,13 @@ def test_passwords_of_repositories_are_for_root(tmp_path: Path, as_root: None) -
     assert [(change.target, change.mode) for change in secret] == [(FILE, 0o600)]
     for change in changes:
         assert change in secret or not any(word in change.content for word in (b"first", b"second", b"third"))
-    # what apt_auth.conf(5) cannot hold stays a login that works
+    # what apt_auth.conf(5) cannot hold, or APT would not look up there, stays a login that works
     spaced = root / "etc/apt/sources.list.d/spaced.list"
     assert "us:a%20b@spaced.example.com" in spaced.read_text()
     spaced.unlink()
+    onion = root / "etc/apt/sources.list.d/onion.list"
+    assert "tor+https://us:fourth@onion.example.com" in onion.read_text()
+    onion.unlink()
     run_apt(root, "apt-get", "update", "--print-uris")
     subprocess.run(
         ["apt-get", "update", "-o", "APT::Sandbox::User=root"],
