@@ -35,11 +35,12 @@ def _make_host_key(change: MakeHostKey, _: Step, host: Host) -> None:
     if host.live and change.type != "rsa" and os.uname().nodename == _name(host):
         if change.target not in _spare:
             _spare.update(quick_pairs(tool, NEST))
-        private, public = _spare.pop(change.target)
-        # the public half first: sshd looks at the private one, and finds a pair
-        atomic.write(f"{real}.pub", public, 0o644)
-        atomic.write(real, private, 0o600)
-        return
+        pair = _spare.pop(change.target, None)
+        if pair is not None:
+            # the public half first: sshd looks at the private one, and finds a pair
+            atomic.write(f"{real}.pub", pair[1], 0o644)
+            atomic.write(real, pair[0], 0o600)
+            return
     new = atomic.candidate(real)
     for left in (new, f"{new}.pub"):
         if os.path.lexists(left):
@@ -55,8 +56,8 @@ def _make_host_key(change: MakeHostKey, _: Step, host: Host) -> None:
 def quick_pairs(tool: str, nest: str) -> dict[str, tuple[bytes, bytes]]:
     """Private and public halves of an ed25519 and an ecdsa key, by the paths that they are for.
 
-    A run of ssh-keygen is two thirds the start of its cryptographic library, so they are made in one. `nest` is a
-    folder for it alone, gone afterwards. Raises ChangeError or OSError.
+    A run of ssh-keygen is two thirds the start of its cryptographic library, so they are made in one. What could not be
+    made is missing. `nest` is a folder for it alone, gone afterwards. Raises OSError.
     """
     folder = f"{nest}/etc/ssh"
     os.makedirs(nest, 0o700, exist_ok=True)
@@ -66,17 +67,25 @@ def quick_pairs(tool: str, nest: str) -> dict[str, tuple[bytes, bytes]]:
         # a key that is there and not empty it leaves alone, and RSA takes long
         with open(f"{folder}/ssh_host_rsa_key", "xb") as file:
             file.write(b"-")
-        call((tool, "-A", "-f", nest), where="/etc/ssh")
-        pairs = {}
-        for kind in ("ed25519", "ecdsa"):
-            name = f"ssh_host_{kind}_key"
-            with open(f"{folder}/{name}", "rb") as private, open(f"{folder}/{name}.pub", "rb") as public:
-                pairs[f"/etc/ssh/{name}"] = private.read(), public.read()
-        return pairs
+        try:
+            call((tool, "-A", "-f", nest), where="/etc/ssh")
+        except ChangeError:
+            return {}  # asked for each by itself it says which one is not to be had, and why
+        names = [f"ssh_host_{kind}_key" for kind in ("ed25519", "ecdsa")]
+        return {
+            f"/etc/ssh/{name}": (_content(f"{folder}/{name}"), _content(f"{folder}/{name}.pub"))
+            for name in names
+            if os.path.exists(f"{folder}/{name}.pub")
+        }
     finally:
         _clear(folder)
         for empty in (folder, f"{nest}/etc", nest):
             os.rmdir(empty)
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _clear(folder: str) -> None:

@@ -307,3 +307,17 @@ def test_one_run_makes_the_quick_types(tmp_path: Path) -> None:
         assert path.split("_")[2] in told.split()[0]
         assert others[path] != pairs[path]
     assert not nest.exists()
+
+
+def test_a_type_that_cannot_be_made_does_not_cost_the_other(tmp_path: Path) -> None:
+    """On a machine that may not use one kind of key ssh-keygen leaves it out; where it fails, nothing is handed out."""
+    poor = tmp_path / "ssh-keygen"
+    poor.write_text(
+        '#!/bin/sh\ncd "$3/etc/ssh" && echo private >ssh_host_ecdsa_key && echo public >ssh_host_ecdsa_key.pub\n'
+    )
+    poor.chmod(0o755)
+    nest = str(tmp_path / "nest")
+    assert quick_pairs(str(poor), nest) == {"/etc/ssh/ssh_host_ecdsa_key": (b"private\n", b"public\n")}
+    poor.write_text("#!/bin/sh\nexit 255\n")
+    assert quick_pairs(str(poor), nest) == {}
+    assert not Path(nest).exists()
