@@ -88,7 +88,10 @@ def _needless(change: Call, host: Host) -> bool:
 
 
 def _how(code: int) -> str:
-    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    if code < 0:
+        return f"was killed by signal {-code}"
+    # sh(1), "Exit status"
+    return f"ended with exit code {code}" + (" (a program was not found)" if code == 127 else "")
 
 
 PERFORM: dict[str, Any] = {Run.kind: _run, Call.kind: _call}

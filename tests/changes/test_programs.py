@@ -37,6 +37,7 @@ def test_whatever_a_script_does(tmp_path: Path) -> None:
         ("x-shellscript", "lost", "#!/opt/nowhere/interpreter\n"),
         ("x-shellscript", "signal", "#!/bin/sh\nkill -TERM $$\n"),
         ("x-shellscript", "fails", "#!/bin/sh\nexit 7\n"),
+        ("x-shellscript", "misses", "#!/bin/sh\nno-such-program\n"),
         (
             "x-shellscript",
             "last",
@@ -49,13 +50,14 @@ def test_whatever_a_script_does(tmp_path: Path) -> None:
     )
     status = json.loads(told.out)
     codes = {script["name"].partition("-")[2][4:]: script["exit_code"] for script in status["scripts"]}
-    assert codes == {"polite": 0, "rude": None, "lost": None, "signal": -15, "fails": 7, "last": 0}
+    assert codes == {"polite": 0, "rude": None, "lost": None, "signal": -15, "fails": 7, "misses": 127, "last": 0}
     assert next(one for one in status["scripts"] if "polite" in one["name"])["seconds"] >= 0.2
     messages = "\n".join(f"{error['where']} {error['message']}" for error in status["errors"])
     assert "killed the process that waited for it" in messages
     assert "the interpreter '/opt/nowhere/interpreter' is not there" in messages
     assert "was killed by signal 15" in messages
     assert "ended with exit code 7; its output is in" in messages
+    assert "ended with exit code 127 (a program was not found); its output is in" in messages
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     assert told.err.splitlines()[-2:] == ["code 1", f"i-1 seed /root {path} /"]
 

@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("OVFINIT_GUEST_CACHE", Path.home() / ".cache/ovfinit-guest"))
 PACKAGES = [
     *("systemd", "systemd-sysv", "systemd-resolved", "udev", "dbus", "kmod", "iproute2", "procps"),
-    *("openssh-server", "sudo", "python3", "ca-certificates"),
+    *("openssh-server", "sudo", "python3", "ca-certificates", "e2fsprogs"),
 ]
 KERNEL_PACKAGES = ["linux-image-cloud-amd64", "initramfs-tools", "zstd"]
 # trixie's kernel is not at home under an emulator of bookworm's age, so every suite boots this one's
