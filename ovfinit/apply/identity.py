@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..step import Step
 
 NEST = f"{RUN}/host-keys"
+QUICK = ("ed25519", "ecdsa")
 # made and not asked for yet; not in a file, which an image could be taken with
 _spare: dict[str, tuple[bytes, bytes]] = {}
 
@@ -32,7 +33,7 @@ def _make_host_key(change: MakeHostKey, _: Step, host: Host) -> None:
     real = host.real(change.target, follow=False)
     make_folders(host, change.target)
     # made together they get the kernel's name as their comment
-    if host.live and change.type != "rsa" and os.uname().nodename == _name(host):
+    if host.live and change.type in QUICK and os.uname().nodename == _name(host):
         if change.target not in _spare:
             _spare.update(quick_pairs(tool, NEST))
         pair = _spare.pop(change.target, None)
@@ -71,7 +72,7 @@ def quick_pairs(tool: str, nest: str) -> dict[str, tuple[bytes, bytes]]:
             call((tool, "-A", "-f", nest), where="/etc/ssh")
         except ChangeError:
             return {}  # asked for each by itself it says which one is not to be had, and why
-        names = [f"ssh_host_{kind}_key" for kind in ("ed25519", "ecdsa")]
+        names = [f"ssh_host_{kind}_key" for kind in QUICK]
         return {
             f"/etc/ssh/{name}": (_content(f"{folder}/{name}"), _content(f"{folder}/{name}.pub"))
             for name in names
